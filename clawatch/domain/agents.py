@@ -1,0 +1,217 @@
+"""Agents: three independent facts (control, activity, liveness), and the status derived from them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from clawatch.domain.events import Activity, Event, EventType, Facts, Origin, Turn
+from clawatch.domain.money import Nanos
+from clawatch.domain.time import Millis
+
+
+class Control(StrEnum):
+    """What the owner wants. Only control verbs change it."""
+
+    RUN = "run"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    IDLE = "idle"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    ERROR = "error"
+    STUCK = "stuck"
+
+
+class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    id: str
+    name: str
+    created_at: Millis
+    host: str = ""
+    kind: str = ""
+    group: str = ""
+    labels: dict[str, str] = {}
+    capabilities: tuple[str, ...] = ()
+    owner: str = ""
+    """User of the key that first wrote; shown, never a right."""
+    control: Control = Control.RUN
+    activity: Activity = Activity.PENDING
+    is_silent: bool = False
+    """Declared stuck, and no sign of life since."""
+    turn: Turn = Turn.NONE
+    turn_since: Millis = 0
+    last_seen: Millis = 0
+    """Our time of the newest sign of life; 0 when there was none."""
+    last_heartbeat: Millis = 0
+    """Newest of min(at, received_at) over live events (design §15, CW-64)."""
+    last_progress: Millis = 0
+    watch_from: Millis = 0
+    """Silence is not counted before this: enrolment, resume, start."""
+    newest_at: Millis = 0
+    session_id: str | None = None
+    doing: str = ""
+    """The tool it runs now, else empty."""
+    sources: tuple[str, ...] = ()
+    """Doors and sources that have spoken for it."""
+    watches_progress: bool = False
+    """Its reports are signs of life only; stuck looks at progress (design §10, wrap)."""
+    cost: Nanos = 0
+    tokens: int = 0
+    error_count: int = 0
+    tool_calls: int = 0
+    unpriced_tokens: int = 0
+
+    @property
+    def status(self) -> Status:
+        """Derived in the order of design §1: stopped, paused, stuck, error, running, idle, pending."""
+        if self.control is Control.STOPPED or self.activity is Activity.STOPPED:
+            return Status.STOPPED
+        if self.control is Control.PAUSED or self.activity is Activity.PAUSED:
+            return Status.PAUSED
+        if self.is_silent:
+            return Status.STUCK
+        return Status(self.activity)
+
+
+_WORKING = frozenset(
+    {EventType.HEARTBEAT, EventType.TOOL_CALL, EventType.COST, EventType.MESSAGE, EventType.METRICS, EventType.RUN}
+)
+_MAX_SOURCES = 16
+
+
+def enrol(event: Event, now: Millis, owner: str) -> Agent:
+    """The agent that a first event makes known."""
+    name = event.facts.name if event.facts and event.facts.name else event.agent_id
+    return Agent(
+        id=event.agent_id,
+        name=name,
+        created_at=now,
+        owner=owner,
+        watch_from=now,
+    )
+
+
+def fold(agent: Agent, event: Event) -> Agent:
+    """The agent after an event; totals are the ledger's business, not this function's."""
+    changes: dict[str, object] = _facts(agent, event.facts) if event.facts else {}
+    if event.source and event.source not in agent.sources:
+        changes["sources"] = (*agent.sources, event.source)[-_MAX_SOURCES:]
+    if event.origin is Origin.LIVE:
+        _fold_live(agent, event, changes)
+    return replace(agent, **changes) if changes else agent
+
+
+def _fold_live(agent: Agent, event: Event, changes: dict[str, object]) -> None:
+    if event.at > agent.last_heartbeat:
+        changes["last_heartbeat"] = event.at
+    if event.at < agent.newest_at:
+        return
+    changes["newest_at"] = event.at
+    changes["last_seen"] = event.received_at
+    if agent.is_silent and (event.is_progress or not _needs_progress(agent)):
+        changes["is_silent"] = False
+    if event.is_progress:
+        changes["last_progress"] = event.received_at
+    elif agent.turn is Turn.NONE and not agent.watches_progress:
+        changes["watches_progress"] = True
+    if event.session_id is not None and event.session_id != agent.session_id:
+        changes["session_id"] = event.session_id
+    if event.turn is not None and event.turn is not agent.turn:
+        changes["turn"] = event.turn
+        changes["turn_since"] = event.received_at
+    activity = _activity(agent, event)
+    if activity is not agent.activity:
+        changes["activity"] = activity
+    if (
+        event.activity is Activity.RUNNING
+        and agent.control is Control.STOPPED
+        and agent.activity is Activity.STOPPED
+    ):
+        changes["control"] = Control.RUN  # after a confirmed stop, running is a new start
+        changes["watch_from"] = event.received_at
+    if event.tool is not None:
+        doing = event.tool.name if event.phase == "start" else ""
+        if doing != agent.doing:
+            changes["doing"] = doing
+
+
+def _needs_progress(agent: Agent) -> bool:
+    return agent.watches_progress or agent.turn is Turn.OPEN
+
+
+def _activity(agent: Agent, event: Event) -> Activity:
+    if event.activity is not None:
+        return event.activity
+    if event.type is EventType.ERROR:
+        return Activity.ERROR if event.error is not None else agent.activity
+    if event.turn is Turn.OPEN:
+        return Activity.RUNNING
+    if event.turn in (Turn.CLOSED, Turn.WAITING):
+        return agent.activity if agent.activity is Activity.ERROR else Activity.IDLE
+    works_in_turns = agent.turn is not Turn.NONE
+    if event.type not in _WORKING or (works_in_turns and not _is_work(event)):
+        return agent.activity
+    if works_in_turns and agent.turn is not Turn.OPEN:
+        return agent.activity
+    if agent.activity in (Activity.PENDING, Activity.IDLE) or (
+        agent.activity is Activity.ERROR and not event.is_error and (works_in_turns or event.type is EventType.HEARTBEAT)
+    ):
+        return Activity.RUNNING
+    if event.type is EventType.HEARTBEAT and agent.activity in (Activity.PAUSED, Activity.STOPPED):
+        return agent.activity
+    return agent.activity
+
+
+def _is_work(event: Event) -> bool:
+    return event.is_progress and event.type is not EventType.HEARTBEAT
+
+
+def _facts(agent: Agent, facts: Facts) -> dict[str, object]:
+    changes: dict[str, object] = {}
+    for field in ("name", "host", "kind", "group", "capabilities"):
+        value = getattr(facts, field)
+        if value is not None and value != getattr(agent, field):
+            changes[field] = value
+    if facts.labels:
+        merged = {**agent.labels, **facts.labels}
+        if merged != agent.labels:
+            changes["labels"] = merged
+    return changes
+
+
+def with_control(agent: Agent, control: Control, now: Millis) -> Agent:
+    """The agent after its owner's word. Back to run, it is watched afresh and counts as running."""
+    if control is agent.control:
+        return agent
+    if control is not Control.RUN:
+        return replace(agent, control=control)
+    resting = agent.turn in (Turn.CLOSED, Turn.WAITING)
+    return replace(
+        agent,
+        control=control,
+        activity=Activity.IDLE if resting else Activity.RUNNING,
+        is_silent=False,
+        watch_from=now,
+        last_heartbeat=max(agent.last_heartbeat, now),
+    )
+
+
+def silence(agent: Agent, now: Millis, downtime: Millis = 0) -> Millis:
+    """How long the agent has given no sign of life, our own downtime left out (design §1)."""
+    sign = agent.last_progress if _needs_progress(agent) else agent.last_seen
+    return max(0, now - max(sign, agent.watch_from) - downtime)
+
+
+def is_watched_for_silence(agent: Agent) -> bool:
+    """Paused and stopped agents never are; one that works in turns only while a turn is open."""
+    return (
+        agent.status not in (Status.PAUSED, Status.STOPPED)
+        and agent.turn not in (Turn.CLOSED, Turn.WAITING)
+    )

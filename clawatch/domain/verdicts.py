@@ -1,0 +1,45 @@
+"""What a rule says, and what it may ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from clawatch.domain.alerts import Severity
+from clawatch.domain.time import Millis
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """A rule's judgement of one agent and subject. ``severity`` None: the condition does not hold."""
+
+    agent_id: str
+    severity: Severity | None
+    subject: str = ""
+    message: str = ""
+    evidence: dict[str, Any] = {}
+    may_brake: bool = True
+    """False where the rule is not sure enough to pull the brake."""
+    is_top: bool = True
+    """Whether this is the rule's highest level, the only one at which the brake acts."""
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """A one-off word through the outbox that is no alert."""
+
+    agent_id: str
+    key: str
+    """At most one notice per key is stored; put the hour in it to say a thing once an hour."""
+    message: str
+    severity: Severity = Severity.WARNING
+
+
+class Wake(Struct, frozen=True, kw_only=True):
+    """Ask to be called again: ``Rule.due(wake, …)`` at ``mono`` or just after, if the agent still exists."""
+
+    mono: Millis
+    agent_id: str
+    subject: str = ""
+
+
+Finding = Verdict | Notice | Wake

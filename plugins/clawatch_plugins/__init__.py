@@ -1,0 +1,1 @@
+"""The official plugins, one folder each, written against the public names only."""
