@@ -205,11 +205,11 @@ class StorePort(Protocol):
         """Sums per step (a multiple of a minute; since ≤ bucket < until), grouped ``by`` agent, model or ``""``."""
         ...
 
-    async def claim(self, now: Millis, limit: int, until: Millis, holder: str) -> list[Outgoing]:
-        """Take due outbox rows until ``until``: at most the oldest unsettled one of each (notifier, thread).
+    async def claim(self, notifier: str, now: Millis, limit: int, until: Millis, holder: str) -> list[Outgoing]:
+        """Take this notifier's due outbox rows until ``until``: at most the oldest unsettled one of each thread.
 
         Compare-and-set: a row held by somebody else whose time has not run out is not returned. Each claim
-        adds one to ``attempts``.
+        adds one to ``attempts``. An outbox row committed under an id that is there already replaces it.
         """
         ...
 
