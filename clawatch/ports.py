@@ -167,6 +167,10 @@ class StorePort(Protocol):
         """Entries with seq > after, in commit order."""
         ...
 
+    async def seq_before(self, instant: Millis) -> int:
+        """Seq of the newest entry written before ``instant``; tail - 1 when all are younger."""
+        ...
+
     async def offset(self, consumer: str) -> int | None: ...
 
     async def agents(self) -> list[Agent]: ...
@@ -450,14 +454,21 @@ class CommandsPort(Protocol):
 
     async def control(
         self, agent_id: str, verb: CommandType, principal: Principal, alert_id: str | None = None
-    ) -> tuple[Agent, Command]:
-        """pause, resume, stop, start, restart: sets control at once and creates the command."""
+    ) -> tuple[Agent, Command | None]:
+        """pause, resume, stop, start, restart: sets control at once and creates the command.
+
+        What is so already changes nothing; the newest command comes back then, or None when there was none.
+        """
         ...
 
     async def send(
         self, agent_id: str, type: CommandType, parameters: Mapping[str, Any], principal: Principal
     ) -> Command:
         """Any other command."""
+        ...
+
+    def has_open(self, agent_id: str) -> bool:
+        """Whether ``take`` may have something for this agent; cheap."""
         ...
 
     async def take(self, agent_id: str, principal: Principal, wait: float = 0.0) -> list[Command]:

@@ -1,0 +1,1 @@
+"""From verdicts to people: the alert's life, muting, routing, the brake, the outbox."""

@@ -1,0 +1,286 @@
+"""The outbox: each notifier is served by a worker of its own, at least once, in order per alert."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+from structlog.typing import FilteringBoundLogger
+
+from clawatch.alerting.desk import Desk
+from clawatch.alerting.engine import RINGS
+from clawatch.commands import Commands
+from clawatch.domain.alerts import Alert, Reason, Severity
+from clawatch.domain.deliveries import Delivered, Notification, Outcome, Outgoing, RetryLater, Undeliverable
+from clawatch.domain.ids import new_id
+from clawatch.domain.journal import Unit
+from clawatch.domain.time import MINUTE, SECOND, Millis, Moment
+from clawatch.fleet import Fleet
+from clawatch.ports import Clock, Notifier, StorePort, StoreUnavailable
+
+LEASE: Millis = 2 * MINUTE
+DELIVERY_TIMEOUT = 60.0
+"""Seconds a notifier may take for one notification."""
+CLAIM = 10
+FIRST_RETRY: Millis = 2 * SECOND
+LONGEST_RETRY: Millis = 5 * MINUTE
+LONGEST_HOLD: Millis = MINUTE
+"""How long one failure may keep a notifier from trying the other rows."""
+NEW = frozenset({Reason.FIRED, Reason.REPEATED})
+"""What a storm is made of."""
+STORM_SIZE = 10
+"""More new alerts of one rule than this within STORM_WINDOW become one summary (design §8)."""
+STORM_WINDOW: Millis = 30 * SECOND
+
+
+@dataclass
+class Storm:
+    """Many new alerts of one rule at once: one message, edited as it grows."""
+
+    thread: str
+    rule: str
+    count: int
+    last_at: Millis
+    agents: list[str]
+
+
+def backoff(attempts: int, asked: Millis | None) -> Millis:
+    """How long to wait before the next attempt: doubling, at least what the other side asked for."""
+    own: Millis = min(LONGEST_RETRY, FIRST_RETRY << min(max(attempts - 1, 0), 16))
+    return max(own, asked or 0)
+
+
+class Worker:
+    """Delivers one notifier's rows. ``step`` does what is due; ``run`` keeps doing it."""
+
+    def __init__(
+        self,
+        name: str,
+        notifier: Notifier,
+        store: StorePort,
+        fleet: Fleet,
+        desk: Desk,
+        commands: Commands,
+        clock: Clock,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self.name = name
+        self.notifier = notifier
+        self._store = store
+        self._fleet = fleet
+        self._desk = desk
+        self._commands = commands
+        self._clock = clock
+        self._log = log.bind(notifier=name)
+        self._poked = asyncio.Event()
+        self._failures = 0
+        self._held_until: Millis = 0
+        self._holder = new_id("holder", clock.now().wall)
+        self._rung: dict[str, deque[Millis]] = {}
+        self._storms: dict[str, Storm] = {}
+        self.state = "ok"
+        self.delivered = 0
+
+    def poke(self) -> None:
+        self._poked.set()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                while await self.step():
+                    pass
+            except StoreUnavailable as error:
+                self._log.warning("outbox.store_unavailable", error=str(error))
+            await self._rest()
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(1.0):
+                await self._poked.wait()
+        except TimeoutError:
+            pass
+        self._poked.clear()
+
+    async def step(self) -> int:
+        """Deliver what is due now; how many rows were handled."""
+        now = self._clock.now()
+        if now.mono < self._held_until:
+            return 0
+        rows = await self._store.claim(self.name, now.wall, CLAIM, now.wall + LEASE, self._holder)
+        for position, row in enumerate(rows):
+            outcome = await self._handle(row)
+            if isinstance(outcome, RetryLater):
+                await self._push_back(row, rows[position + 1 :], outcome)
+                break
+            self._failures = 0
+        return len(rows)
+
+    async def _push_back(self, failed: Outgoing, others: list[Outgoing], outcome: RetryLater) -> None:
+        """The other side is in trouble: what was claimed with the failed row waits a little too."""
+        now = self._clock.now()
+        self._failures += 1
+        hold = min(LONGEST_HOLD, backoff(self._failures, outcome.after))
+        delay = backoff(failed.attempts, outcome.after)
+        self._held_until = now.mono + hold
+        self.state = f"retrying: {outcome.why}"
+        self._log.warning("outbox.retry", why=outcome.why, attempts=failed.attempts, delay_ms=delay)
+        await self._store.settle(failed.id, now.wall, now.wall + delay, None)
+        for row in others:
+            await self._store.settle(row.id, now.wall, now.wall + hold, None)
+
+    async def _handle(self, row: Outgoing) -> Outcome:
+        outcome = await self._speak(row)
+        if isinstance(outcome, RetryLater):
+            return outcome
+        ref = outcome.ref if isinstance(outcome, Delivered) else None
+        await self._store.settle(row.id, self._clock.now().wall, None, ref)
+        if isinstance(outcome, Undeliverable):
+            self.state = f"undeliverable: {outcome.why}"
+            self._log.error("outbox.undeliverable", why=outcome.why, reason=row.reason, thread=row.thread)
+        return outcome
+
+    async def _speak(self, row: Outgoing) -> Outcome:
+        now = self._clock.now().wall
+        alert = await self._alert(row)
+        ref = await self._store.ref(self.name, row.thread)
+        silenced = None if alert is None else self._desk.silenced_until(alert)
+        if alert is not None and _is_idle(row, alert, silenced, ref):
+            return Delivered()
+        if self._is_storm(row, now):
+            await self._absorb(row, now)
+            return Delivered()
+        outcome = await self.deliver(self._notification(row, alert, silenced, ref, now))
+        if isinstance(outcome, Delivered) and row.reason in NEW:
+            self._rung.setdefault(row.rule, deque(maxlen=STORM_SIZE)).append(now)
+        return outcome
+
+    async def _alert(self, row: Outgoing) -> Alert | None:
+        if row.alert_id is None:
+            return None
+        return self._desk.by_id(row.alert_id) or await self._store.alert(row.alert_id)
+
+    def _notification(
+        self, row: Outgoing, alert: Alert | None, silenced: Millis | None, ref: str | None, now: Millis
+    ) -> Notification:
+        return Notification(
+            id=row.id,
+            notifier=self.name,
+            thread=row.thread,
+            reason=row.reason,
+            at=row.created_at,
+            now=now,
+            severity=row.severity if alert is None else alert.severity,
+            text=row.text,
+            alert=alert,
+            agent=self._fleet.get(row.agent_id),
+            command=self._commands.latest(row.agent_id),
+            silenced_until=silenced,
+            ref=ref,
+            is_quiet=row.reason is Reason.UPDATED or (silenced is not None and row.reason is not Reason.UNSILENCED),
+        )
+
+    async def deliver(self, notification: Notification) -> Outcome:
+        """Call the notifier, bounded in time; what it raises is a RetryLater."""
+        try:
+            async with asyncio.timeout(DELIVERY_TIMEOUT):
+                outcome = await self.notifier.deliver(notification)
+        except TimeoutError:
+            return RetryLater(f"gave no answer within {DELIVERY_TIMEOUT:.0f} s")
+        except Exception as error:
+            self._log.exception("notifier.raised")
+            return RetryLater(f"raised {type(error).__name__}")
+        if isinstance(outcome, Delivered):
+            self.state = "ok"
+            self.delivered += 1
+        return outcome
+
+    # -- storms
+
+    def _is_storm(self, row: Outgoing, now: Millis) -> bool:
+        rung = self._rung.get(row.rule) or deque()
+        return row.reason in NEW and len(rung) == STORM_SIZE and now - rung[0] <= STORM_WINDOW
+
+    async def _absorb(self, row: Outgoing, now: Millis) -> None:
+        """Let the summary speak for this alert; the summary is a row of the outbox like any other."""
+        storm = self._storms.get(row.rule)
+        if storm is None or now - storm.last_at > STORM_WINDOW:
+            storm = self._storms[row.rule] = Storm(new_id("storm", now), row.rule, 0, now, [])
+        storm.count += 1
+        storm.last_at = now
+        if len(storm.agents) < STORM_SIZE:
+            storm.agents.append(row.agent_id)
+        await self._store.commit(Unit(outbox=(self._summary(storm, row, now),)), now)
+
+    def _summary(self, storm: Storm, row: Outgoing, now: Millis) -> Outgoing:
+        names = ", ".join(storm.agents[:5])
+        more = f" and {storm.count - 5} more" if storm.count > 5 else ""
+        return replace(
+            row,
+            id=f"{storm.thread}:{self.name}",
+            thread=storm.thread,
+            reason=Reason.SUMMARY,
+            alert_id=None,
+            agent_id="",
+            created_at=now,
+            next_at=now + SECOND,
+            attempts=0,
+            text=f"{storm.count} more alerts of {storm.rule}: {names}{more}",
+            data={"count": storm.count, "rule": storm.rule},
+        )
+
+
+def _is_idle(row: Outgoing, alert: Alert, silenced: Millis | None, ref: str | None) -> bool:
+    """Nothing to say: muted and never told, or a reminder that has become needless."""
+    if row.reason is Reason.REPEATED and (alert.acknowledged is not None or not alert.is_firing):
+        return True
+    return silenced is not None and row.reason in RINGS and row.reason is not Reason.UNSILENCED and ref is None
+
+
+class Outbox:
+    """All workers, and words that cannot wait for the store."""
+
+    def __init__(self, workers: list[Worker], clock: Clock, log: FilteringBoundLogger) -> None:
+        self.workers = {worker.name: worker for worker in workers}
+        self._clock = clock
+        self._log = log
+        self._warned_at: Millis | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def poke(self) -> None:
+        for worker in self.workers.values():
+            worker.poke()
+
+    def warn(self, text: str) -> None:
+        """Tell every notifier directly, past the store; at most every 15 minutes (design §8)."""
+        now = self._clock.now()
+        if self._warned_at is not None and now.mono < self._warned_at + 15 * MINUTE:
+            return
+        self._warned_at = now.mono
+        for worker in self.workers.values():
+            task = asyncio.create_task(self._tell(worker, text, now))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, worker: Worker, text: str, now: Moment) -> None:
+        outcome = await worker.deliver(notice(worker.name, text, Reason.NOTICE, now.wall, Severity.CRITICAL))
+        if not isinstance(outcome, Delivered):
+            self._log.error("outbox.warning_not_delivered", notifier=worker.name, why=outcome.why)
+
+    async def test(self, name: str) -> Outcome | None:
+        """Send a test through one notifier; None when there is none of that name."""
+        worker = self.workers.get(name)
+        if worker is None:
+            return None
+        now = self._clock.now().wall
+        return await worker.deliver(notice(name, "This is a test from ClaWatch.", Reason.TEST, now, Severity.INFO))
+
+
+def notice(notifier: str, text: str, reason: Reason, now: Millis, severity: Severity) -> Notification:
+    thread = new_id("notice", now)
+    return Notification(
+        id=thread, notifier=notifier, thread=thread, reason=reason, at=now, now=now, severity=severity, text=text
+    )
+
+

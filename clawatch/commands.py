@@ -1,0 +1,331 @@
+"""Commands: from the owner's word to the agent, each with its true state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from clawatch.domain.access import Principal, Scope
+from clawatch.domain.agents import Agent, Control, Status
+from clawatch.domain.commands import (
+    COMMAND_LIFE,
+    CONTROL_OF,
+    LASTING,
+    Command,
+    CommandState,
+    CommandType,
+    ControlKind,
+    moved,
+)
+from clawatch.domain.events import Activity, Event, EventType, Origin
+from clawatch.domain.ids import new_id
+from clawatch.domain.journal import CommandChanged, Committed, ControlChanged, Edge, Entry, Removed, Unit
+from clawatch.domain.time import SECOND, Millis
+from clawatch.fleet import Fleet
+from clawatch.ports import Clock, Conflict, Controller, Controlling, Forbidden, Invalid, NotFound, StorePort
+
+AGAIN_AFTER: Millis = 30 * SECOND
+"""A delivered command is handed out again until a result comes (design §7)."""
+GRACE: Millis = 30 * SECOND
+"""How long a paused agent may go on reporting work after delivery (design §7)."""
+RECENT = 500
+"""Commands remembered at start, so that an agent's newest one can be shown."""
+STILL_WORKING = "still working"
+
+_WORK = frozenset({EventType.TOOL_CALL, EventType.COST, EventType.MESSAGE})
+_CONFIRMS = {Activity.PAUSED: CommandType.PAUSE, Activity.STOPPED: CommandType.STOP}
+
+
+class Commands:
+    def __init__(self, store: StorePort, fleet: Fleet, clock: Clock, controllers: Sequence[Controller]) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._clock = clock
+        self.controllers = controllers
+        self._open: dict[str, dict[str, Command]] = {}
+        """Open commands by agent and id, in order of request."""
+        self._latest: dict[str, Command] = {}
+        """The newest command that sets control, by agent."""
+        self._waiting: dict[str, asyncio.Event] = {}
+
+    async def load(self) -> None:
+        """Read what is open, and what came last, from the store."""
+        recent = await self._store.commands(None, None, RECENT)
+        for command in sorted((*recent.items, *await self._store.open_commands()), key=lambda c: c.requested_at):
+            self._take_in(command)
+
+    def apply(self, committed: Committed) -> None:
+        """Follow the journal; called for each commit in order."""
+        for entry in committed.entries:
+            if isinstance(entry.body, CommandChanged):
+                self._take_in(entry.body.command)
+            elif isinstance(entry.body, Removed):
+                self._open.pop(entry.agent_id, None)
+                self._latest.pop(entry.agent_id, None)
+
+    def _take_in(self, command: Command) -> None:
+        mine = self._open.setdefault(command.agent_id, {})
+        if command.is_open:
+            mine[command.id] = command
+        else:
+            mine.pop(command.id, None)
+            if not mine:
+                del self._open[command.agent_id]
+        if command.type in CONTROL_OF:
+            latest = self._latest.get(command.agent_id)
+            if latest is None or latest.id == command.id or latest.requested_at <= command.requested_at:
+                self._latest[command.agent_id] = command
+        waiting = self._waiting.get(command.agent_id)
+        if waiting is not None and command.state is CommandState.REQUESTED:
+            waiting.set()
+
+    # -- what a controller can do
+
+    def controlling(self, agent: Agent) -> Controlling:
+        """See ``ports.QueriesPort.controlling``."""
+        command = self._latest.get(agent.id)
+        for controller in self.controllers:
+            kind = controller.kind(agent)
+            if kind is not None:
+                return Controlling(kind=kind, described=controller.describe(agent), command=command)
+        return Controlling(kind=ControlKind.NONE, described="cannot be controlled", command=command)
+
+    def has_open(self, agent_id: str) -> bool:
+        """Whether there is a command to hand out; cheap."""
+        return agent_id in self._open
+
+    def latest(self, agent_id: str) -> Command | None:
+        return self._latest.get(agent_id)
+
+    # -- asking
+
+    async def control(
+        self, agent_id: str, verb: CommandType, principal: Principal, alert_id: str | None = None
+    ) -> tuple[Agent, Command | None]:
+        """See ``ports.CommandsPort.control``."""
+        if verb not in CONTROL_OF:
+            raise Invalid(f"{verb} is no control verb; use one of {', '.join(CONTROL_OF)}")
+        agent = self._permitted(agent_id, principal)
+        now = self._clock.now().wall
+        edges, command = self.plan(agent, verb, principal, now, alert_id)
+        if edges:
+            await self._store.commit(Unit(edges=tuple(edges)), now)
+        if command is not None and command.is_open:
+            command = await self._carry(command)
+        return self._fleet.get(agent_id) or agent, command or self._latest.get(agent_id)
+
+    def plan(
+        self, agent: Agent, verb: CommandType, principal: Principal, now: Millis, alert_id: str | None = None
+    ) -> tuple[list[Edge], Command | None]:
+        """The edges a control verb comes to; none when it changes nothing. ``launch`` the command once stored."""
+        if self._is_done(agent, verb):
+            return [], None
+        edges: list[Edge] = [
+            CommandChanged(command=moved(old, CommandState.EXPIRED, now, f"superseded by {verb}"))
+            for old in self._open.get(agent.id, {}).values()
+            if old.type in CONTROL_OF
+        ]
+        command = self._new(agent, verb, {}, principal, now, alert_id)
+        edges.append(ControlChanged(agent_id=agent.id, control=CONTROL_OF[verb], by=principal.user))
+        edges.append(CommandChanged(command=command))
+        return edges, command
+
+    async def launch(self, command: Command) -> None:
+        """Hand a command that ``plan`` made, now stored, to its controller."""
+        if command.is_open:
+            await self._carry(command)
+
+    def _is_done(self, agent: Agent, verb: CommandType) -> bool:
+        if verb is CommandType.RESTART:
+            return False
+        if CONTROL_OF[verb] is Control.RUN:
+            return agent.status not in (Status.PAUSED, Status.STOPPED)
+        latest = self._latest.get(agent.id)
+        return (
+            agent.control is CONTROL_OF[verb]
+            and latest is not None
+            and latest.type is verb
+            and latest.state not in (CommandState.FAILED, CommandState.EXPIRED)
+        )
+
+    async def send(
+        self, agent_id: str, type: CommandType, parameters: Mapping[str, Any], principal: Principal
+    ) -> Command:
+        """See ``ports.CommandsPort.send``."""
+        if type in CONTROL_OF:
+            _, command = await self.control(agent_id, type, principal)
+            if command is None:
+                raise Conflict(f"the agent {agent_id!r} is not to be {type}d: nothing to do")
+            return command
+        agent = self._permitted(agent_id, principal)
+        now = self._clock.now().wall
+        command = self._new(agent, type, dict(parameters), principal, now, None)
+        await self._store.commit(Unit(edges=(CommandChanged(command=command),)), now)
+        return await self._carry(command) if command.is_open else command
+
+    def _permitted(self, agent_id: str, principal: Principal) -> Agent:
+        agent = self._fleet.get(agent_id)
+        if agent is None or not principal.sees(agent_id):
+            raise NotFound("Agent not found")
+        if not principal.may(Scope.CONTROL):
+            raise Forbidden(f"the key {principal.name!r} lacks the scope control")
+        return agent
+
+    def _new(
+        self,
+        agent: Agent,
+        type: CommandType,
+        parameters: dict[str, Any],
+        principal: Principal,
+        now: Millis,
+        alert_id: str | None,
+    ) -> Command:
+        controlling = self.controlling(agent)
+        supported = controlling.kind is not ControlKind.NONE
+        return Command(
+            id=new_id("cmd", now),
+            agent_id=agent.id,
+            type=type,
+            state=CommandState.REQUESTED if supported else CommandState.UNSUPPORTED,
+            requested_at=now,
+            requested_by=principal.user,
+            changed_at=now,
+            control_kind=controlling.kind,
+            parameters=parameters,
+            expires_at=None if type in LASTING else now + COMMAND_LIFE,
+            message="" if supported else controlling.described,
+            alert_id=alert_id,
+        )
+
+    async def _carry(self, command: Command) -> Command:
+        agent = self._fleet.get(command.agent_id)
+        controller = next((c for c in self.controllers if agent and c.kind(agent) is not None), None)
+        if controller is None or agent is None:
+            return command
+        state = await controller.carry(command, agent)
+        if state is None or state is command.state:
+            return self._open.get(command.agent_id, {}).get(command.id, command)
+        return await self.settle(command.id, state) or command
+
+    # -- handing out and hearing back
+
+    async def take(self, agent_id: str, principal: Principal, wait: float = 0.0) -> list[Command]:
+        """See ``ports.CommandsPort.take``."""
+        if not principal.sees(agent_id):
+            raise NotFound("Agent not found")
+        if not (principal.may(Scope.INGEST) or principal.may(Scope.CONTROL)):
+            raise Forbidden(f"the key {principal.name!r} lacks the scope ingest")
+        due = self._due(agent_id)
+        if not due and wait > 0:
+            await self._wait_for_command(agent_id, wait)
+            due = self._due(agent_id)
+        return await self._hand_out(due)
+
+    def _due(self, agent_id: str) -> list[Command]:
+        now = self._clock.now().wall
+        return [
+            command
+            for command in self._open.get(agent_id, {}).values()
+            if command.control_kind is ControlKind.COOPERATIVE
+            and (command.state is CommandState.REQUESTED or now >= command.delivered_at + AGAIN_AFTER)
+        ]
+
+    async def _wait_for_command(self, agent_id: str, wait: float) -> None:
+        arrived = self._waiting.setdefault(agent_id, asyncio.Event())
+        arrived.clear()
+        try:
+            async with asyncio.timeout(wait):
+                await arrived.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._waiting.pop(agent_id, None)
+
+    async def _hand_out(self, commands: Iterable[Command]) -> list[Command]:
+        now = self._clock.now().wall
+        delivered = [moved(command, CommandState.DELIVERED, now) for command in commands]
+        if delivered:
+            await self._store.commit(Unit(edges=tuple(CommandChanged(command=c) for c in delivered)), now)
+        return delivered
+
+    async def result(
+        self, command_id: str, state: CommandState, message: str, data: Any, principal: Principal
+    ) -> Command:
+        """See ``ports.CommandsPort.result``."""
+        command = await self._store.command(command_id)
+        if command is None or not principal.sees(command.agent_id):
+            raise NotFound("Command not found")
+        if not principal.may(Scope.INGEST):
+            raise Forbidden(f"the key {principal.name!r} lacks the scope ingest")
+        if state not in (CommandState.CONFIRMED, CommandState.FAILED, CommandState.UNSUPPORTED):
+            raise Invalid("a result's state is confirmed, failed or unsupported")
+        if not command.is_open:
+            raise Conflict(f"the command is {command.state} already, and that is final")
+        if command.control_kind is ControlKind.NATIVE and state is CommandState.CONFIRMED:
+            state = CommandState.CLAIMED
+        now = self._clock.now().wall
+        command = moved(command, state, now, message, data)
+        await self._store.commit(Unit(edges=(CommandChanged(command=command),)), now)
+        return command
+
+    async def settle(self, command_id: str, state: CommandState, message: str = "") -> Command | None:
+        """See ``ports.CommandsPort.settle``."""
+        command = await self._store.command(command_id)
+        if command is None or not command.is_open:
+            return None
+        now = self._clock.now().wall
+        command = moved(command, state, now, message)
+        await self._store.commit(Unit(edges=(CommandChanged(command=command),)), now)
+        return command
+
+    # -- what events and time make of commands; part of the rules' durable consumer
+
+    def observe(self, entry: Entry, agent: Agent | None) -> list[Edge]:
+        """The edges that an event brings about: an agent that says it paused, or works on though paused."""
+        event = entry.body
+        if agent is None or not isinstance(event, Event) or event.origin is not Origin.LIVE:
+            return []
+        if event.activity in _CONFIRMS:
+            return self._reported(agent, _CONFIRMS[event.activity], entry.at)
+        if agent.control is not Control.RUN and event.type in _WORK and event.is_progress:
+            return self._still_working(agent, event, entry.at)
+        return []
+
+    def _reported(self, agent: Agent, type: CommandType, now: Millis) -> list[Edge]:
+        return [
+            CommandChanged(command=moved(command, _own_word(command), now, "reported by the agent"))
+            for command in self._open.get(agent.id, {}).values()
+            if command.type is type and command.state is not CommandState.CLAIMED
+        ]
+
+    def _still_working(self, agent: Agent, event: Event, now: Millis) -> list[Edge]:
+        latest = self._latest.get(agent.id)
+        if (
+            latest is None
+            or latest.type not in LASTING
+            or latest.state not in (CommandState.DELIVERED, CommandState.CLAIMED, CommandState.CONFIRMED)
+            or event.received_at <= (latest.delivered_at or latest.changed_at) + GRACE
+        ):
+            return []
+        # A confirmed command is final for everybody but the evidence: the agent goes on working.
+        failed = replace(
+            latest, state=CommandState.FAILED, changed_at=now, message=f"{STILL_WORKING}: reported {event.type}"
+        )
+        return [CommandChanged(command=failed)]
+
+    def expire(self, now: Millis) -> list[Edge]:
+        """The commands whose time has run out."""
+        return [
+            CommandChanged(command=moved(command, CommandState.EXPIRED, now))
+            for mine in self._open.values()
+            for command in mine.values()
+            if command.expires_at is not None and command.expires_at <= now
+        ]
+
+
+def _own_word(command: Command) -> CommandState:
+    """What the agent's own word is worth: where a controller enforces, only the controller confirms."""
+    return CommandState.CLAIMED if command.control_kind is ControlKind.NATIVE else CommandState.CONFIRMED

@@ -1,0 +1,34 @@
+"""The fleet in memory: every agent as it stands after the last commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from clawatch.domain.agents import Agent
+from clawatch.domain.journal import Committed
+
+
+class Fleet:
+    def __init__(self, agents: Iterable[Agent] = ()) -> None:
+        self._agents: dict[str, Agent] = {agent.id: agent for agent in agents}
+
+    def apply(self, committed: Committed) -> None:
+        """Take over what a commit made of the agents it touched."""
+        for agent_id, agent in committed.agents.items():
+            if agent is None:
+                self._agents.pop(agent_id, None)
+            else:
+                self._agents[agent_id] = agent
+
+    def get(self, agent_id: str) -> Agent | None:
+        return self._agents.get(agent_id)
+
+    def __iter__(self) -> Iterator[Agent]:
+        return iter(self._agents.values())
+
+    def __len__(self) -> int:
+        return len(self._agents)
+
+    def newest_first(self) -> list[Agent]:
+        """By last sign of life; agents never seen come by their enrolment."""
+        return sorted(self._agents.values(), key=lambda a: a.last_heartbeat or a.created_at, reverse=True)

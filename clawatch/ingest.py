@@ -1,0 +1,102 @@
+"""Ingest: the one way in. Checks rights, settles time and origin, enriches, redacts, stores durably."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
+
+from clawatch.domain.access import Principal, Scope, check_agent_id
+from clawatch.domain.events import Event, Facts
+from clawatch.domain.time import Millis
+from clawatch.ports import Clock, Enricher, Receipt, StorePort
+
+MAX_TEXT = 200
+"""Characters kept of a name, host, kind or group an agent gives itself."""
+
+Redact = Callable[[Event], Event]
+
+
+class Ingest:
+    def __init__(self, store: StorePort, clock: Clock, enrichers: Sequence[Enricher], redact: Redact) -> None:
+        self._store = store
+        self._clock = clock
+        self._enrichers = enrichers
+        self._redact = redact
+
+    async def accept(self, events: Sequence[Event], principal: Principal) -> Receipt:
+        """See ``ports.IngestPort.accept``."""
+        now = self._clock.now().wall
+        settled: list[Event] = []
+        rejected: list[tuple[int, str]] = []
+        forbidden = 0
+        for index, event in enumerate(events):
+            refusal = _refusal(event, principal)
+            if refusal is None:
+                settled.append(self._settle(event, now))
+            else:
+                rejected.append((index, refusal[0]))
+                forbidden += refusal[1]
+        duplicates = 0
+        if settled:
+            appended = await self._store.append(settled, now, principal.user)
+            duplicates = sum(not one.is_new for one in appended)
+        return Receipt(
+            accepted=len(settled) - duplicates,
+            duplicates=duplicates,
+            rejected=tuple(rejected),
+            forbidden=bool(rejected) and forbidden == len(rejected),
+        )
+
+    def _settle(self, event: Event, now: Millis) -> Event:
+        event = replace(event, received_at=now, at=min(event.at, now), facts=_cut(event.facts))
+        for enricher in self._enrichers:
+            event = enricher.enrich(event)
+        return self._redact(event)
+
+
+def _refusal(event: Event, principal: Principal) -> tuple[str, bool] | None:
+    """Why an event is not taken, and whether for lack of rights."""
+    try:
+        check_agent_id(event.agent_id)
+    except ValueError as error:
+        return str(error), False
+    if not principal.may(Scope.INGEST):
+        return f"the key {principal.name!r} lacks the scope ingest", True
+    if not principal.sees(event.agent_id):
+        return f"the key {principal.name!r} may not write for the agent {event.agent_id!r}", True
+    return None
+
+
+def _cut(facts: Facts | None) -> Facts | None:
+    if facts is None:
+        return None
+    long = {
+        field: value[:MAX_TEXT]
+        for field in ("name", "host", "kind", "group")
+        if (value := getattr(facts, field)) is not None and len(value) > MAX_TEXT
+    }
+    return replace(facts, **long) if long else facts
+
+
+def redact_with(text: Callable[[str], str], value: Callable[[object], object]) -> Redact:
+    """A redaction of everything in an event that an agent wrote freely."""
+
+    def redact(event: Event) -> Event:
+        changes: dict[str, object] = {}
+        if event.data:
+            data = value(event.data)
+            if data is not event.data:
+                changes["data"] = data
+        if event.error is not None:
+            changes["error"] = text(event.error)
+        if event.run is not None:
+            changes["run"] = replace(
+                event.run,
+                input=value(event.run.input),
+                result=value(event.run.result),
+                error=None if event.run.error is None else text(event.run.error),
+            )
+        return replace(event, **changes) if changes else event
+
+    return redact

@@ -1,0 +1,150 @@
+"""Queries: everything there is to read. A principal sees the agents its patterns match, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from clawatch.alerting.desk import Desk
+from clawatch.commands import Commands
+from clawatch.domain.access import Principal
+from clawatch.domain.agents import Agent
+from clawatch.domain.alerts import Alert, Silence
+from clawatch.domain.commands import Command
+from clawatch.domain.journal import Entry
+from clawatch.domain.runs import Run
+from clawatch.domain.time import Millis
+from clawatch.fleet import Fleet
+from clawatch.journal import Journal
+from clawatch.ports import (
+    AlertFilter,
+    Controlling,
+    Costs,
+    EventFilter,
+    Invalid,
+    NotFound,
+    Page,
+    Point,
+    StorePort,
+    SystemReport,
+)
+
+MAX_LIMIT = 1000
+
+
+class Queries:
+    """See ``ports.QueriesPort``."""
+
+    def __init__(
+        self,
+        store: StorePort,
+        journal: Journal,
+        fleet: Fleet,
+        desk: Desk,
+        commands: Commands,
+        system: Callable[[], SystemReport],
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._fleet = fleet
+        self._desk = desk
+        self._commands = commands
+        self._system = system
+
+    # -- agents
+
+    def agents(self, principal: Principal) -> list[Agent]:
+        agents = self._fleet.newest_first()
+        return agents if principal.sees_all else [agent for agent in agents if principal.sees(agent.id)]
+
+    def agent(self, agent_id: str, principal: Principal) -> Agent:
+        agent = self._fleet.get(agent_id)
+        if agent is None or not principal.sees(agent_id):
+            raise NotFound("Agent not found")
+        return agent
+
+    def controlling(self, agent: Agent) -> Controlling:
+        return self._commands.controlling(agent)
+
+    # -- what the store keeps
+
+    async def events(
+        self, principal: Principal, where: EventFilter, cursor: str | None = None, limit: int = 50
+    ) -> Page[Entry]:
+        return await self._store.events(replace(where, agents=principal.agents), cursor, _bounded(limit))
+
+    async def alerts(
+        self, principal: Principal, where: AlertFilter, cursor: str | None = None, limit: int = 100
+    ) -> Page[Alert]:
+        return await self._store.alerts(replace(where, agents=principal.agents), cursor, _bounded(limit))
+
+    async def alert(self, alert_id: str, principal: Principal) -> Alert:
+        alert = self._desk.by_id(alert_id) or await self._store.alert(alert_id)
+        if alert is None or not principal.sees(alert.agent_id):
+            raise NotFound("Alert not found")
+        return alert
+
+    def silenced_until(self, alert: Alert) -> Millis | None:
+        return self._desk.silenced_until(alert)
+
+    async def costs(
+        self, principal: Principal, since: Millis | None, until: Millis | None, agent_id: str | None
+    ) -> Costs:
+        if agent_id is not None and not principal.sees(agent_id):
+            return Costs(lines=())
+        agents = principal.agents if agent_id is None else (_exact(agent_id),)
+        return await self._store.costs(since, until, agents)
+
+    async def series(
+        self, principal: Principal, since: Millis, until: Millis, step: Millis, by: str, agent_id: str | None
+    ) -> list[Point]:
+        if agent_id is not None and not principal.sees(agent_id):
+            return []
+        agents = principal.agents if agent_id is None else (_exact(agent_id),)
+        return await self._store.series(since, until, step, by, agents)
+
+    async def runs(self, principal: Principal, cursor: str | None = None, limit: int = 100) -> Page[Run]:
+        return await self._store.runs(principal.agents, cursor, _bounded(limit))
+
+    async def run(self, run_id: str, principal: Principal) -> Run:
+        run = await self._store.run(run_id)
+        if run is None or not principal.sees(run.agent_id):
+            raise NotFound("Run not found")
+        return run
+
+    async def commands(
+        self, principal: Principal, agent_id: str | None, cursor: str | None = None, limit: int = 100
+    ) -> Page[Command]:
+        if agent_id is not None:
+            self.agent(agent_id, principal)
+        page = await self._store.commands(agent_id, cursor, _bounded(limit))
+        return Page(tuple(c for c in page.items if principal.sees(c.agent_id)), page.next)
+
+    async def silences(self, principal: Principal) -> list[Silence]:
+        silences = self._desk.silences()
+        return silences if principal.sees_all else [s for s in silences if s.agent in principal.agents]
+
+    async def system(self) -> SystemReport:
+        report = self._system()
+        return replace(report, store=await self._store.health(), outbox=await self._store.outbox_size())
+
+    # -- the journal
+
+    def cursor(self) -> str:
+        return self._journal.cursor()
+
+    async def after(self, cursor: str, limit: int) -> list[Entry] | None:
+        seq = self._journal.seq_of(cursor)
+        return None if seq is None else await self._journal.read(seq, _bounded(limit))
+
+
+def _bounded(limit: int) -> int:
+    if limit < 1:
+        raise Invalid("limit must be 1 or more")
+    return min(limit, MAX_LIMIT)
+
+
+def _exact(agent_id: str) -> str:
+    """A pattern that matches this id alone, whatever characters it has."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in agent_id)
