@@ -1,0 +1,170 @@
+"""Redaction: secrets go out of what is stored and logged.
+
+Two ways to know a secret: the name it stands under (``password: …``) and its own shape (``ghp_…``). Every
+pattern is linear in the text: fixed beginnings, bounded gaps, and no two ways to match the same run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+MASK = "[redacted]"
+TOO_DEEP = "[nested too deeply]"
+
+_SHORTEST = 8
+"""Nothing shorter is long enough to hold a secret together with what gives it away."""
+_MAX_DEPTH = 100
+_MAX_NAME = 64
+_NAME_ENDS = (
+    "password", "passwd", "passphrase", "secret", "token", "apikey", "accesskey", "privatekey", "secretkey",
+    "clawatchkey", "authorization", "cookie", "credential", "credentials",
+)
+_NAME = r"(?:passw(?:or)?d|passphrase|secret|token|credentials?|(?:api|access|private|secret|clawatch)[_-]?key)"
+
+
+class Shape(NamedTuple):
+    """A kind of secret. The pattern is tried only where one of the hints occurs."""
+
+    hints: tuple[str, ...]
+    pattern: re.Pattern[str]
+    replacement: str = MASK
+
+
+def _shape(hints: str, pattern: str, replacement: str = MASK) -> Shape:
+    return Shape(tuple(hints.split()), re.compile(pattern), replacement)
+
+
+_DASHED = (
+    _shape("-----BEGIN", r"(?s)-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:.*?-----END [A-Z ]{0,60}-----|.*)"),
+    _shape("sk-", r"sk-(?<![A-Za-z0-9]sk-)[\w-]{16,}"),
+    _shape("xox", r"xox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    _shape("glpat-", r"glpat-[\w-]{16,}"),
+)
+_UNDERSCORED = (
+    _shape("cw_", r"cw_(?<![A-Za-z0-9]cw_)[\w-]{16,}"),
+    _shape("ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_[A-Za-z0-9]{16,}"),
+    _shape("github_pat_", r"github_pat_\w{16,}"),
+    _shape("k_live_ k_test_", r"[rs]k_(?:live|test)_\w{16,}"),
+    _shape("hf_", r"hf_(?<![A-Za-z0-9]hf_)[A-Za-z0-9]{20,}"),
+)
+_BARE = (
+    _shape("eyJ", r"eyJ(?<![\w-]eyJ)[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?"),
+    _shape("AKIA ASIA", r"A[KS]IA(?<![A-Z0-9]A[KS]IA)[A-Z0-9]{16}(?![A-Z0-9])"),
+    _shape("AIza", r"AIza[\w-]{35}"),
+    _shape("login#", r"(login#)[\w-]{16,}", rf"\1{MASK}"),
+    _shape("earer", r"([Bb]earer\s{1,4})(?!\[redacted)[\w.~+/=-]{8,}", rf"\1{MASK}"),
+)
+_NAMED = (  # hints are sought in the lower-case text
+    _shape("://", r"(://[^\s/?#:@]*:)[^\s/?#]+@", rf"\1{MASK}@"),
+    _shape(":", r":(?<=\d{6}:)[\w-]{30,}", f":{MASK}"),  # a Telegram bot's token; its number is no secret
+    _shape(
+        "uthorization",
+        r"(?i)(authorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?)(?:(?:basic|bearer|token|digest)\s{1,4})?[^\s\"',;]{4,}",
+        rf"\1{MASK}",
+    ),
+    _shape("cookie", r"(?i)(cookie[\"']?\s{0,4}[:=]\s{0,4}[\"']?)[^\s\"'][^\r\n\"']{3,}", rf"\1{MASK}"),
+    _shape(
+        "pass secret token credential key",
+        rf"(?i)({_NAME}[\"']?\s{{0,4}}[:=]\s{{0,4}}[\"']?)(?!\[redacted)[^\s\"'&,;<>\[\]{{}}()]{{4,}}",
+        rf"\1{MASK}",
+    ),
+    _shape(
+        "? & # ;",
+        r"(?i)([?&#;][\w-]{0,32}?(?:token|key|secret|passw(?:or)?d|signature|sig|auth)(?:=|%3d))"
+        r"(?!\[redacted)[^&\s\"'<>#;]+",
+        rf"\1{MASK}",
+    ),
+)
+
+
+class Redactor:
+    """Masks secrets. ``extra_patterns`` are the operator's own, tried on every text."""
+
+    def __init__(self, extra_patterns: Iterable[re.Pattern[str]] = ()) -> None:
+        self._extra = tuple(extra_patterns)
+
+    def text(self, text: str) -> str:
+        """The text with every secret masked; the same object when there is none."""
+        if len(text) >= _SHORTEST:
+            text = _mask_shapes(text)
+        for pattern in self._extra:
+            text = pattern.sub(MASK, text)
+        return text
+
+    def value(self, value: object) -> object:
+        """Dicts, lists and tuples masked all the way down; the very same object when nothing was to mask."""
+        return self._value(value, _MAX_DEPTH)
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        """A command line: also the word that follows ``--token``, ``--password`` and their like."""
+        masked: list[str] = []
+        is_secret = False
+        for word in words:
+            masked.append(MASK if is_secret and not word.startswith("-") else self.text(word))
+            is_secret = word.startswith("-") and "=" not in word and is_secret_name(word)
+        return masked
+
+    def _value(self, value: object, depth: int) -> object:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return self._mapping(value, depth - 1) if depth else TOO_DEEP
+        if isinstance(value, (list, tuple)):
+            return self._sequence(value, depth - 1) if depth else TOO_DEEP
+        if isinstance(value, bytes):
+            return self.text(value.decode("utf-8", "replace"))
+        return value
+
+    def _mapping(self, mapping: dict[object, object], depth: int) -> dict[object, object]:
+        masked: dict[object, object] = {}
+        is_changed = False
+        for key, value in mapping.items():
+            name = self.text(key) if isinstance(key, str) else key
+            if value and value is not True and isinstance(key, str) and is_secret_name(key):
+                kept: object = MASK
+            else:
+                kept = self._value(value, depth)
+            is_changed = is_changed or kept is not value or name is not key
+            masked[name] = kept
+        return masked if is_changed else mapping
+
+    def _sequence(self, sequence: list[object] | tuple[object, ...], depth: int) -> object:
+        masked = [self._value(item, depth) for item in sequence]
+        if all(new is old for new, old in zip(masked, sequence, strict=True)):
+            return sequence
+        return masked if isinstance(sequence, list) else tuple(masked)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a secret stands under this name: ``api_key``, ``X-ClaWatch-Key``, ``botToken``; not ``tokens``."""
+    return len(name) <= _MAX_NAME and _is_secret_name(name)
+
+
+@lru_cache(maxsize=4096)
+def _is_secret_name(name: str) -> bool:
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "").endswith(_NAME_ENDS)
+
+
+def _mask_shapes(text: str) -> str:
+    # One look for a character that a whole group needs spares most texts all of its hints.
+    if ":" in text or "=" in text or "%3" in text:
+        text = _mask_group(text, text.lower(), _NAMED)
+    if "_" in text:
+        text = _mask_group(text, text, _UNDERSCORED)
+    if "-" in text:
+        text = _mask_group(text, text, _DASHED)
+    if "eyJ" in text or "AKIA" in text or "ASIA" in text or "AIza" in text or "login#" in text or "earer" in text:
+        text = _mask_group(text, text, _BARE)
+    return text
+
+
+def _mask_group(text: str, searched: str, shapes: tuple[Shape, ...]) -> str:
+    for hints, pattern, replacement in shapes:
+        for hint in hints:
+            if hint in searched:
+                text = pattern.sub(replacement, text)
+                break
+    return text
