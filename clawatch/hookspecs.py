@@ -9,41 +9,25 @@ closes them in reverse. One contribution that cannot be collected or opened neve
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from clawatch.apis.routes import Api
-from clawatch.domain.events import Event
 from clawatch.domain.time import Millis
-from clawatch.ports import Contribution, Controller, Core, Enricher, Notifier, RuleType, StoreType
+from clawatch.ports import Contribution, Controller, Core, Enricher, Notifier, RuleType, StoreType, Vocabulary
 
 if TYPE_CHECKING:
     import click
+
+__all__ = ["PROJECT", "Hooks", "Job", "Vocabulary", "hookimpl", "hookspec"]
 
 PROJECT = "clawatch"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
-
-
-class Vocabulary(Protocol):
-    """Maps one client's OpenTelemetry names to events."""
-
-    name: str
-
-    def detects(self, resource: dict[str, Any], scope: str) -> bool:
-        """Whether records with these resource attributes and this instrumentation scope are this client's."""
-        ...
-
-    def map(self, record: Any, now: Millis) -> Sequence[Event]:
-        """The events a record stands for: none, one or more. ``record`` is an ``apis.telemetry`` record.
-
-        ``Event.rank`` carries the signal's rank for usage, from 1; the highest that reported a session counts.
-        """
-        ...
 
 
 @dataclass(frozen=True)

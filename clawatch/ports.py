@@ -55,6 +55,14 @@ class Conflict(ClaWatchError):
     """It has moved on meanwhile (409)."""
 
 
+class TooMany(ClaWatchError):
+    """Too often (429); ``retry_after`` seconds from now it may work."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class StoreUnavailable(ClaWatchError):
     """Nothing was written and trying again later can help: disk full, database locked (503)."""
 
@@ -331,6 +339,25 @@ class Enricher(Protocol):
         ...
 
 
+class Vocabulary(Protocol):
+    """Maps one client's OpenTelemetry names to events."""
+
+    name: str
+
+    def detects(self, resource: Mapping[str, Any], scope: str) -> bool:
+        """Whether records with these resource attributes and this instrumentation scope are this client's."""
+        ...
+
+    def map(self, records: Sequence[Any], now: Millis) -> Sequence[Event]:
+        """The events that records stand for: for each none, one or more.
+
+        ``records`` are the ``clawatch.apis.telemetry`` records of one request that this vocabulary detects, in
+        order; what it does not know, it ignores. ``Event.rank`` carries the signal's rank for usage, from 1; the
+        highest that reported a session counts.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Contribution(Generic[T]):
     """A named part with its settings model (pydantic) and the factory that opens it."""
@@ -545,8 +572,14 @@ class AccessPort(Protocol):
         """By X-ClaWatch-Key, Authorization, cookie, ``?token=`` (WebSockets only) or a loopback grant (§6)."""
         ...
 
+    async def identify(self, request: web.Request, secret: str | None = None) -> Principal | None:
+        """As ``authenticate``, or by a ``secret`` that came in a first frame; looks into the store once more
+        before it calls a secret unknown. Raises TooMany when this address guesses, Forbidden for a cookie
+        from another site."""
+        ...
+
     def issue_token(self, principal: Principal) -> tuple[str, int]:
-        """An access token for this principal's key, and its life in seconds."""
+        """An access token for this principal's key, and its life in seconds. Raises Forbidden when it has none."""
         ...
 
     async def issue_login(self, life: Millis) -> str:
@@ -590,3 +623,5 @@ class Core:
     scheduler: SchedulerPort
     http: HttpPort
     log: FilteringBoundLogger
+    vocabularies: tuple[Vocabulary, ...] = ()
+    """What the OpenTelemetry door maps records with, in order of registration."""

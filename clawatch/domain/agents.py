@@ -55,6 +55,10 @@ class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     watch_from: Millis = 0
     """Silence is not counted before this: enrolment, resume, start."""
     newest_at: Millis = 0
+    progress_at: Millis = 0
+    """``at`` of the newest progress; signals are exported at their own paces, so each fact keeps its own order."""
+    state_at: Millis = 0
+    """``at`` of the newest report that said how the agent stands: a turn, an activity or an error."""
     session_id: str | None = None
     doing: str = ""
     """The tool it runs now, else empty."""
@@ -109,20 +113,49 @@ def fold(agent: Agent, event: Event) -> Agent:
 
 
 def _fold_live(agent: Agent, event: Event, changes: dict[str, object]) -> None:
+    if event.is_inferred:
+        _fold_state(agent, event, changes, is_news=False)
+        return
+    is_newest = event.at >= agent.newest_at
+    is_progress = event.is_progress and event.at >= agent.progress_at
     if event.at > agent.last_heartbeat:
         changes["last_heartbeat"] = event.at
-    if event.at < agent.newest_at:
-        return
+    if is_newest:
+        _fold_sign(agent, event, changes)
+    if is_progress:
+        changes["progress_at"] = event.at
+        changes["last_progress"] = event.received_at
+        _fold_tool(agent, event, changes)
+    if agent.is_silent and (is_progress or (is_newest and not _needs_progress(agent))):
+        changes["is_silent"] = False
+    _fold_state(agent, event, changes, is_news=is_newest or is_progress)
+
+
+def _fold_sign(agent: Agent, event: Event, changes: dict[str, object]) -> None:
     changes["newest_at"] = event.at
     changes["last_seen"] = event.received_at
-    if agent.is_silent and (event.is_progress or not _needs_progress(agent)):
-        changes["is_silent"] = False
-    if event.is_progress:
-        changes["last_progress"] = event.received_at
-    elif agent.turn is Turn.NONE and not agent.watches_progress:
+    if not event.is_progress and agent.turn is Turn.NONE and event.turn is None and not agent.watches_progress:
         changes["watches_progress"] = True
     if event.session_id is not None and event.session_id != agent.session_id:
         changes["session_id"] = event.session_id
+
+
+def _fold_tool(agent: Agent, event: Event, changes: dict[str, object]) -> None:
+    if event.tool is None:
+        return
+    doing = event.tool.name if event.phase == "start" else ""
+    if doing != agent.doing:
+        changes["doing"] = doing
+
+
+def _fold_state(agent: Agent, event: Event, changes: dict[str, object], is_news: bool) -> None:
+    if event.turn is not None or event.activity is not None or event.type is EventType.ERROR:
+        works_in_turns = agent.turn is not Turn.NONE or event.turn is not None
+        if event.at < (agent.state_at if works_in_turns else agent.newest_at):
+            return
+        changes["state_at"] = event.at
+    elif not is_news or event.at < agent.state_at:
+        return
     if event.turn is not None and event.turn is not agent.turn:
         changes["turn"] = event.turn
         changes["turn_since"] = event.received_at
@@ -136,10 +169,6 @@ def _fold_live(agent: Agent, event: Event, changes: dict[str, object]) -> None:
     ):
         changes["control"] = Control.RUN  # after a confirmed stop, running is a new start
         changes["watch_from"] = event.received_at
-    if event.tool is not None:
-        doing = event.tool.name if event.phase == "start" else ""
-        if doing != agent.doing:
-            changes["doing"] = doing
 
 
 def _needs_progress(agent: Agent) -> bool:

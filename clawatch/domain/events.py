@@ -191,6 +191,8 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="event", 
     """False for signs of life that are no work: an unchanged counter, a wrapper's report."""
     is_hidden: bool = False
     """Bookkeeping that people do not need in a timeline."""
+    is_inferred: bool = False
+    """Concluded by ClaWatch rather than said by the agent: never a sign of life."""
 
     @property
     def is_error(self) -> bool:

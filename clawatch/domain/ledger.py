@@ -139,7 +139,6 @@ class Posting:
         grown: dict[str, int] = {}
         for counter in event.counters:
             rise = self._rise(counter)
-            self.counters[counter.series] = CounterState(counter.started, counter.value)
             grown[counter.measure] = grown.get(counter.measure, 0) + rise
         if not any(grown.values()):
             return replace(event, is_progress=False, type=EventType.HEARTBEAT, usage=None, counters=())
@@ -147,10 +146,19 @@ class Posting:
         return replace(event, usage=usage, counters=())
 
     def _rise(self, counter: Counter) -> int:
+        """What a series has grown by; a point older than the newest one known adds nothing.
+
+        Only a new start means that the count began again, or a fall where the start is not told (0).
+        """
         known = self.counters.get(counter.series) or self._books.counter(counter.series)
-        if known is None or known.started != counter.started or counter.value < known.value:
-            return counter.value
-        return counter.value - known.value
+        floor = 0
+        if known is not None and counter.started <= known.started:
+            is_fall = counter.value < known.value
+            if counter.started < known.started or (is_fall and counter.started > 0):
+                return 0
+            floor = 0 if is_fall else known.value
+        self.counters[counter.series] = CounterState(counter.started, counter.value)
+        return counter.value - floor
 
     def _count(self, event: Event) -> tuple[Counted, ...]:
         """What a new event adds to the sums."""
@@ -297,6 +305,8 @@ def _fill_tool(known: Tool | None, later: Tool | None) -> Tool | None:
         for field in ("args_hash", "result_hash", "args_size", "result_size", "ok")
         if getattr(known, field) is None and getattr(later, field) is not None
     }
+    if later.is_blocked and not known.is_blocked:
+        changes["is_blocked"] = True
     return replace(known, **changes) if changes else known
 
 
