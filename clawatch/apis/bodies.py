@@ -1,0 +1,142 @@
+"""Bodies of requests: read and inflated within a limit, and decoded with a clear refusal for anything else.
+
+The web server runs without aiohttp's own inflation, which spends far more memory than the limit on a
+gzip bomb. So ``request.read()`` and ``request.json()`` see compressed bytes; use these functions instead.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Protocol, TypeVar, overload
+
+import msgspec
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from clawatch.apis.envelopes import Refused
+
+MAX_BODY = 4 * 1024 * 1024
+"""Bytes of a body after inflation, unless a route says otherwise."""
+PIECE = 64 * 1024
+"""Inflated at most so much at a time."""
+ENCODINGS = "gzip, deflate"
+
+T = TypeVar("T")
+
+
+class _Inflater(Protocol):
+    """The part of zlib's decompression object that is used here."""
+
+    @property
+    def unconsumed_tail(self) -> bytes: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, max_length: int = 0, /) -> bytes: ...
+
+
+async def read_body(request: web.BaseRequest, limit: int = MAX_BODY) -> bytearray:
+    """The whole body, inflated. Never holds more than ``limit`` and a chunk.
+
+    Raises Refused: 413 beyond the limit, 415 for an encoding other than gzip and deflate, 400 for broken ones.
+    """
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+        raise Refused(
+            415, f"Content-Encoding must be one of: {ENCODINGS}", "unsupported_encoding",
+            headers={"Accept-Encoding": ENCODINGS},
+        )
+    is_packed = encoding not in ("", "identity")
+    if (request.content_length or 0) > limit + PIECE * is_packed:
+        raise too_large(limit)
+    try:
+        return await (_read_packed(request, limit) if is_packed else _read_plain(request, limit))
+    except zlib.error:
+        raise Refused(400, f"the body is not valid {encoding}", "invalid_encoding") from None
+    except (web.RequestPayloadError, HttpProcessingError):
+        raise Refused(400, "the body ended early or its chunks are broken", "invalid_body") from None
+
+
+def too_large(limit: int) -> Refused:
+    return Refused(413, f"the body is larger than {limit} bytes", "too_large")
+
+
+async def _read_plain(request: web.BaseRequest, limit: int) -> bytearray:
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            raise too_large(limit)
+    return body
+
+
+async def _read_packed(request: web.BaseRequest, limit: int) -> bytearray:
+    body = bytearray()
+    inflater: _Inflater | None = None
+    packed = 0
+    async for chunk in request.content.iter_any():
+        packed += len(chunk)
+        if packed > limit + PIECE:  # members that inflate to nothing must end, too
+            raise too_large(limit)
+        inflater = _inflate(chunk, inflater, body, limit)
+    if inflater is not None and not inflater.eof:
+        raise zlib.error
+    return body
+
+
+def _inflate(chunk: bytes, inflater: _Inflater | None, body: bytearray, limit: int) -> _Inflater | None:
+    """Inflate a chunk to the end of ``body``; the inflater for the next one. Gzip may have several members."""
+    is_drained = True
+    while chunk or not is_drained:
+        if inflater is None or inflater.eof:
+            inflater = _inflater(chunk)
+        room = min(PIECE, limit + 1 - len(body))
+        piece = inflater.decompress(chunk, room)
+        body += piece
+        if len(body) > limit:
+            raise too_large(limit)
+        chunk = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+        is_drained = inflater.eof or len(piece) < room  # it may hold output back when all input is consumed
+    return inflater
+
+
+def _inflater(start: bytes) -> _Inflater:
+    """By its first byte: gzip, zlib, or the bare deflate that some clients send as ``deflate``."""
+    if start[0] == 0x1F:
+        return zlib.decompressobj(16 + zlib.MAX_WBITS)
+    return zlib.decompressobj(zlib.MAX_WBITS if start[0] & 0x0F == 8 else -zlib.MAX_WBITS)
+
+
+@overload
+def decode_json(body: bytes | bytearray | memoryview | str) -> Any: ...
+@overload
+def decode_json(body: bytes | bytearray | memoryview | str, type: type[T]) -> T: ...
+def decode_json(body: bytes | bytearray | memoryview | str, type: Any = Any) -> Any:
+    """The value in a body. Raises Refused (400) for whatever is not valid JSON of that type.
+
+    Not valid are also NaN, Infinity, numbers beyond a float's range, lone surrogates, invalid UTF-8 and nesting
+    deeper than the interpreter's stack. Integers larger than 64 bits may come through as such.
+    """
+    try:
+        return msgspec.json.decode(body, type=type)
+    except RecursionError:
+        raise Refused(400, "the JSON is nested too deeply", "invalid_json") from None
+    except UnicodeDecodeError:
+        raise Refused(400, "the body is not valid UTF-8", "invalid_json") from None
+    except msgspec.ValidationError as error:
+        raise Refused(400, str(error), "invalid") from None
+    except (ValueError, OverflowError) as error:
+        raise Refused(400, f"the body is not valid JSON: {error}", "invalid_json") from None
+
+
+@overload
+async def read_json(request: web.BaseRequest, *, limit: int = MAX_BODY) -> Any: ...
+@overload
+async def read_json(request: web.BaseRequest, type: type[T], *, limit: int = MAX_BODY) -> T: ...
+async def read_json(request: web.BaseRequest, type: Any = Any, *, limit: int = MAX_BODY) -> Any:
+    """``decode_json`` of ``read_body``. An empty body counts as ``{}``: whether that will do is the type's business."""
+    return decode_json(await read_body(request, limit) or b"{}", type)

@@ -1,0 +1,59 @@
+"""Guesses: wrong secrets, counted per address, so that nobody tries keys or login codes in numbers."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from clawatch.apis.limits import Buckets, counted_address
+from clawatch.domain.access import hash_secret
+from clawatch.domain.time import Millis
+from clawatch.ports import TooMany
+from clawatch.settings import RateLimit
+
+MAX_REMEMBERED = 10_000
+
+Mark = tuple[str, str]
+
+
+class Guesses:
+    """At most so many different wrong secrets per address and period; TooMany beyond.
+
+    The same wrong secret again is a misconfigured agent, not a guess, and costs nothing. Keys made by us
+    cannot be guessed and always work; one that the operator chose might be, so while its address is over
+    the limit it works only where it was right before.
+    """
+
+    def __init__(self, rate: RateLimit | None) -> None:
+        self._buckets = None if rate is None else Buckets(rate)
+        self._wrong: OrderedDict[Mark, None] = OrderedDict()
+        self._welcome: OrderedDict[Mark, None] = OrderedDict()
+
+    def count(self, address: str, mono: Millis) -> None:
+        """A try that is worth counting whatever comes of it."""
+        if self._buckets is not None:
+            _refuse(self._buckets.take(counted_address(address), mono))
+
+    def count_wrong(self, address: str, secret: str, mono: Millis) -> None:
+        mark = (counted_address(address), hash_secret(secret)[:16])
+        if mark not in self._wrong:
+            self.count(address, mono)
+        _remember(self._wrong, mark)
+
+    def check_right(self, address: str, key_name: str, mono: Millis) -> None:
+        """A secret that the operator chose was right."""
+        mark = (counted_address(address), key_name)
+        if mark not in self._welcome and self._buckets is not None:
+            _refuse(self._buckets.wait(mark[0], mono))
+        _remember(self._welcome, mark)
+
+
+def _refuse(wait: float) -> None:
+    if wait:
+        raise TooMany("Too many wrong keys or login codes from this address", wait)
+
+
+def _remember(marks: OrderedDict[Mark, None], mark: Mark) -> None:
+    marks[mark] = None
+    marks.move_to_end(mark)
+    if len(marks) > MAX_REMEMBERED:
+        marks.popitem(last=False)
