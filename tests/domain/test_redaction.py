@@ -102,16 +102,16 @@ def test_these_names_stand_before_secrets(name: str) -> None:
     assert REDACTOR.value({name: "hunter2"}) == {name: MASK}
 
 
-@pytest.mark.parametrize("name", ["tokens", "tokenCount", "input_tokens", "key", "agent", "keys", "author", "x" * 100_000])
+@pytest.mark.parametrize("name", ["tokens", "tokenCount", "input_tokens", "key", "agent", "author", "x" * 100_000])
 def test_these_names_do_not(name: str) -> None:
     value = {name: "hunter2"}
     assert REDACTOR.value(value) is value
 
 
 def test_values_are_masked_all_the_way_down_and_the_original_stays() -> None:
-    value: dict[str, Any] = {"a": [{"password": "x"}, ("ok", f"sk-{BODY}")], "secret": {"deep": 1}, "n": 5, "none": None}
+    value: dict[str, Any] = {"a": [{"password": "x"}, ("ok", f"sk-{BODY}")], "secret": {"deep": 1}, "n": 5, "o": None}
     masked = REDACTOR.value(value)
-    assert masked == {"a": [{"password": MASK}, ("ok", MASK)], "secret": MASK, "n": 5, "none": None}
+    assert masked == {"a": [{"password": MASK}, ("ok", MASK)], "secret": MASK, "n": 5, "o": None}
     assert value["a"][0] == {"password": "x"}
 
 
@@ -144,9 +144,9 @@ def test_a_command_line_loses_the_word_after_a_secret_option() -> None:
     ]
 
 
-PIECES = ["a", "1", ":", "=", "&", "-", "eyJ", "sk-", "-sk-", "cw_", "://", "://a:", "@", "bearer ", "token=", "?token",
-          "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "password: ", "eyJaaaaaaaa.", "xoxb-", "AKIA", "authorization: ",
-          "cookie: ", "1234567:", "?#;&", "secret   ", "login#", "\n", "\\", "\ud800"]
+PIECES = ["a", "1", ":", "=", "&", "-", "eyJ", "sk-", "-sk-", "cw_", "://", "://a:", "@", "bearer ", "token=",
+          "?token", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "password: ", "eyJaaaaaaaa.", "xoxb-", "AKIA",
+          "authorization: ", "cookie: ", "1234567:", "?#;&", "secret   ", "login#", "\n", "\\", "\ud800"]
 
 
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4))
