@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -277,17 +278,35 @@ class Rule(Protocol):
     """Judges what agents do. Synchronous, bounded in memory, never does I/O, never reads a clock.
 
     It is called for every journal entry of an agent it is enabled for, in order, and again where it asked
-    to be woken. While the daemon warms up after a start it sees the last hour again, without effects.
-    ``settings`` are the rule's own, with this agent's overrides already applied.
+    to be woken. ``settings`` are the rule's own, with this agent's overrides already applied. Verdicts are
+    idempotent: the end of a condition (severity None) may be said of an alert that is not open.
+
+    At start its factory opens it; it may read ``core.queries`` there, nothing new is accepted meanwhile. Then
+    ``began`` is called, then ``observe`` for the last hour's entries that it has seen before: their verdicts
+    and notices are dropped, their wakes are kept. Then ``watch`` for each known agent, and the rest of the
+    journal with effects. ``now`` is the true present throughout, also while old entries are shown again.
+    When the configuration is read again, all rules are closed and opened anew in the same way.
+
+    Inherit from this class to leave ``began`` and ``watch`` out.
     """
 
-    def observe(self, entry: Entry, agent: Agent, settings: Any, now: Moment) -> Iterable[Finding]: ...
+    def observe(self, entry: Entry, agent: Agent, settings: Any, now: Moment) -> Iterable[Finding]:
+        """``agent`` is as it stands now, which may be some entries ahead."""
+        ...
 
     def due(self, wake: Wake, agent: Agent, settings: Any, now: Moment) -> Iterable[Finding]: ...
 
     def forget(self, agent_id: str) -> None:
-        """The agent was removed."""
+        """The agent was removed; its alerts have ended with it."""
         ...
+
+    def began(self, now: Moment, downtime: Millis) -> None:
+        """The daemon has just started, after ``downtime`` in which nobody could have been heard."""
+        return
+
+    def watch(self, agent: Agent, settings: Any, now: Moment) -> Iterable[Wake]:
+        """An agent known before the start: ask for the wakes it needs, at once to review what is still open."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -623,5 +642,7 @@ class Core:
     scheduler: SchedulerPort
     http: HttpPort
     log: FilteringBoundLogger
+    timezone: tzinfo = UTC
+    """The configured one: where days and months begin."""
     vocabularies: tuple[Vocabulary, ...] = ()
     """What the OpenTelemetry door maps records with, in order of registration."""

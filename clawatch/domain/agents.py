@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from clawatch.domain.events import Activity, Event, EventType, Facts, Origin, Turn
+from clawatch.domain.events import Activity, Event, EventType, Facts, Origin, Signal, Turn
 from clawatch.domain.money import Nanos
 from clawatch.domain.time import Millis
 
@@ -67,6 +67,10 @@ class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     watches_progress: bool = False
     """Its reports are signs of life only; stuck looks at progress (design §10, wrap)."""
     cost: Nanos = 0
+    past_cost: Nanos = 0
+    """The part of ``cost`` that was read from the past; cost limits leave it out."""
+    session_costs: dict[str, Nanos] = {}
+    """What its latest sessions have cost since enrolment, the one that spent last at the end; bounded."""
     tokens: int = 0
     error_count: int = 0
     tool_calls: int = 0
@@ -84,10 +88,10 @@ class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return Status(self.activity)
 
 
-_WORKING = frozenset(
-    {EventType.HEARTBEAT, EventType.TOOL_CALL, EventType.COST, EventType.MESSAGE, EventType.METRICS, EventType.RUN}
-)
+_BEATS = frozenset({EventType.HEARTBEAT, EventType.METRICS})
+_WORKS = frozenset({EventType.TOOL_CALL, EventType.COST, EventType.MESSAGE, EventType.RUN})
 _MAX_SOURCES = 16
+_MAX_SESSIONS = 8
 
 
 def enrol(event: Event, now: Millis, owner: str) -> Agent:
@@ -116,8 +120,8 @@ def _fold_live(agent: Agent, event: Event, changes: dict[str, object]) -> None:
     if event.is_inferred:
         _fold_state(agent, event, changes, is_news=False)
         return
-    is_newest = event.at >= agent.newest_at
-    is_progress = event.is_progress and event.at >= agent.progress_at
+    is_newest = _is_newest(event, agent.newest_at)
+    is_progress = event.is_progress and _is_newest(event, agent.progress_at)
     if event.at > agent.last_heartbeat:
         changes["last_heartbeat"] = event.at
     if is_newest:
@@ -131,13 +135,24 @@ def _fold_live(agent: Agent, event: Event, changes: dict[str, object]) -> None:
     _fold_state(agent, event, changes, is_news=is_newest or is_progress)
 
 
+def _is_newest(event: Event, known: Millis) -> bool:
+    """Whether the event is not older than what is known; a time from before our clock was set back is void."""
+    return event.at >= known or 0 < event.received_at < known
+
+
 def _fold_sign(agent: Agent, event: Event, changes: dict[str, object]) -> None:
     changes["newest_at"] = event.at
     changes["last_seen"] = event.received_at
-    if not event.is_progress and agent.turn is Turn.NONE and event.turn is None and not agent.watches_progress:
+    if _vouches_for_life_only(agent, event):
         changes["watches_progress"] = True
     if event.session_id is not None and event.session_id != agent.session_id:
         changes["session_id"] = event.session_id
+
+
+def _vouches_for_life_only(agent: Agent, event: Event) -> bool:
+    """A wrapper says that it sees no progress. An unchanged metric says nothing: its agent may just have no work."""
+    works_in_turns = agent.turn is not Turn.NONE or event.turn is not None
+    return not event.is_progress and event.signal is Signal.API and not works_in_turns
 
 
 def _fold_tool(agent: Agent, event: Event, changes: dict[str, object]) -> None:
@@ -151,10 +166,10 @@ def _fold_tool(agent: Agent, event: Event, changes: dict[str, object]) -> None:
 def _fold_state(agent: Agent, event: Event, changes: dict[str, object], is_news: bool) -> None:
     if event.turn is not None or event.activity is not None or event.type is EventType.ERROR:
         works_in_turns = agent.turn is not Turn.NONE or event.turn is not None
-        if event.at < (agent.state_at if works_in_turns else agent.newest_at):
+        if not _is_newest(event, agent.state_at if works_in_turns else agent.newest_at):
             return
         changes["state_at"] = event.at
-    elif not is_news or event.at < agent.state_at:
+    elif not is_news or not _is_newest(event, agent.state_at):
         return
     if event.turn is not None and event.turn is not agent.turn:
         changes["turn"] = event.turn
@@ -176,30 +191,49 @@ def _needs_progress(agent: Agent) -> bool:
 
 
 def _activity(agent: Agent, event: Event) -> Activity:
+    """What the agent is up to after the event; an explicit word always counts."""
     if event.activity is not None:
         return event.activity
-    if event.type is EventType.ERROR:
-        return Activity.ERROR if event.error is not None else agent.activity
+    if agent.activity in (Activity.PAUSED, Activity.STOPPED):
+        return _revived(agent, event)
+    if event.type is EventType.ERROR and event.error is not None:
+        return Activity.ERROR
+    if event.turn is not None or agent.turn is not Turn.NONE:
+        return _activity_in_turns(agent, event)
+    return _activity_at_work(agent, event)
+
+
+def _activity_at_work(agent: Agent, event: Event) -> Activity:
+    """Of an agent that knows no turns: it runs as long as it says anything; only a heartbeat ends an error."""
+    match agent.activity:
+        case Activity.ERROR:
+            return Activity.RUNNING if event.type is EventType.HEARTBEAT else Activity.ERROR
+        case Activity.IDLE:
+            return Activity.RUNNING if event.type in _WORKS else Activity.IDLE
+        case Activity.PENDING:
+            is_alive = event.type in _WORKS or event.type in _BEATS or event.is_error
+            return Activity.RUNNING if is_alive else Activity.PENDING
+    return agent.activity
+
+
+def _activity_in_turns(agent: Agent, event: Event) -> Activity:
+    """Running while a turn is open; an error stands until work goes on or the next turn opens."""
     if event.turn is Turn.OPEN:
         return Activity.RUNNING
     if event.turn in (Turn.CLOSED, Turn.WAITING):
         return agent.activity if agent.activity is Activity.ERROR else Activity.IDLE
-    works_in_turns = agent.turn is not Turn.NONE
-    if event.type not in _WORKING or (works_in_turns and not _is_work(event)):
+    works = agent.turn is Turn.OPEN and event.type in _WORKS and event.is_progress and not event.is_error
+    return Activity.RUNNING if works else agent.activity
+
+
+def _revived(agent: Agent, event: Event) -> Activity:
+    """Of an agent that said it paused or stopped: only a new turn or, once stopped, a heartbeat takes that back."""
+    if agent.control is not Control.RUN:
         return agent.activity
-    if works_in_turns and agent.turn is not Turn.OPEN:
-        return agent.activity
-    if agent.activity in (Activity.PENDING, Activity.IDLE) or (
-        agent.activity is Activity.ERROR and not event.is_error and (works_in_turns or event.type is EventType.HEARTBEAT)
-    ):
+    if event.turn is Turn.OPEN:
         return Activity.RUNNING
-    if event.type is EventType.HEARTBEAT and agent.activity in (Activity.PAUSED, Activity.STOPPED):
-        return agent.activity
-    return agent.activity
-
-
-def _is_work(event: Event) -> bool:
-    return event.is_progress and event.type is not EventType.HEARTBEAT
+    beats = event.type is EventType.HEARTBEAT and agent.turn is Turn.NONE
+    return Activity.RUNNING if beats and agent.activity is Activity.STOPPED else agent.activity
 
 
 def _facts(agent: Agent, facts: Facts) -> dict[str, object]:
@@ -217,7 +251,8 @@ def _facts(agent: Agent, facts: Facts) -> dict[str, object]:
 
 def with_control(agent: Agent, control: Control, now: Millis) -> Agent:
     """The agent after its owner's word. Back to run, it is watched afresh and counts as running."""
-    if control is agent.control:
+    says_otherwise = control is Control.RUN and agent.activity in (Activity.PAUSED, Activity.STOPPED)
+    if control is agent.control and not says_otherwise:
         return agent
     if control is not Control.RUN:
         return replace(agent, control=control)
@@ -232,15 +267,26 @@ def with_control(agent: Agent, control: Control, now: Millis) -> Agent:
     )
 
 
-def silence(agent: Agent, now: Millis, downtime: Millis = 0) -> Millis:
-    """How long the agent has given no sign of life, our own downtime left out (design §1)."""
-    sign = agent.last_progress if _needs_progress(agent) else agent.last_seen
-    return max(0, now - max(sign, agent.watch_from) - downtime)
+def with_session_cost(agent: Agent, session_id: str | None, amount: Nanos) -> dict[str, Nanos]:
+    """The agent's ``session_costs`` after one of them has grown."""
+    if session_id is None or not amount:
+        return agent.session_costs
+    costs = {key: cost for key, cost in agent.session_costs.items() if key != session_id}
+    costs[session_id] = agent.session_costs.get(session_id, 0) + amount
+    if len(costs) > _MAX_SESSIONS:
+        del costs[next(iter(costs))]
+    return costs
+
+
+def counts_progress(agent: Agent) -> bool:
+    """Whether its silence counts from its last progress rather than from its last sign of life."""
+    return _needs_progress(agent)
 
 
 def is_watched_for_silence(agent: Agent) -> bool:
-    """Paused and stopped agents never are; one that works in turns only while a turn is open."""
+    """Paused and stopped agents never are, nor one that was never live; one with turns only while one is open."""
     return (
-        agent.status not in (Status.PAUSED, Status.STOPPED)
+        agent.last_seen > 0
+        and agent.status not in (Status.PAUSED, Status.STOPPED)
         and agent.turn not in (Turn.CLOSED, Turn.WAITING)
     )

@@ -14,6 +14,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """A rule's judgement of one agent and subject. ``severity`` None: the condition does not hold."""
 
     agent_id: str
+    """Empty where the rule speaks of the fleet as a whole; then there is nobody to brake."""
     severity: Severity | None
     subject: str = ""
     message: str = ""
@@ -39,6 +40,7 @@ class Wake(Struct, frozen=True, kw_only=True):
 
     mono: Millis
     agent_id: str
+    """Empty: not about one agent; ``due`` is then given an agent without an id."""
     subject: str = ""
 
 
