@@ -101,6 +101,18 @@ def is_loopback(host: str) -> bool:
     return (mapped or ip).is_loopback
 
 
+def client_of(request: web.BaseRequest) -> str:
+    """The client's address as the web server settled it (behind our proxies), else the peer's."""
+    return request[_CLIENT] if _CLIENT in request else _peer(request)
+
+
+def mark_client(request: web.BaseRequest, address: str) -> None:
+    request[_CLIENT] = address
+
+
+_CLIENT = web.RequestKey("client", str)
+
+
 def is_websocket(request: web.BaseRequest) -> bool:
     return request.headers.get("Upgrade", "").strip().lower() == "websocket"
 

@@ -1,0 +1,137 @@
+"""What a door allows on its WebSockets, the codes it closes with, and its own counters."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from clawatch.apis.bodies import decode_json
+from clawatch.apis.callers import client_of
+from clawatch.apis.envelopes import Refused
+from clawatch.apis.limits import Buckets, counted_address
+from clawatch.apis.routes import Problem
+from clawatch.domain.access import Principal
+from clawatch.settings import RateLimit
+
+
+@dataclass(frozen=True)
+class Closing:
+    """A WebSocket close code and its reason (at most 120 bytes)."""
+
+    code: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How a door writes its frames."""
+
+    decode: Callable[[str | bytes], Any] = decode_json
+    """Raises a ClaWatchError (``Refused``) for what is malformed; the client is told, the connection stays."""
+    encode: Callable[[Any], str | bytes] = lambda message: msgspec.json.encode(message).decode()
+    refuse: Callable[[Problem], Any] = lambda problem: {"type": "error", "error": problem.message}
+    """A refusal as a message of this door; None says nothing. Codes: ``unauthenticated``, ``rate_limited``,
+    ``too_many_connections``, and those of ``decode``."""
+    token: Callable[[Any], str | None] | None = None
+    """The key or token in a first message; None where this door takes none there."""
+
+
+def token_of_auth(message: Any) -> str | None:
+    """The token of ``{"type": "auth", "token": ...}``."""
+    if not isinstance(message, dict) or message.get("type") != "auth":
+        return None
+    token = message.get("token")
+    return token if isinstance(token, str) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SocketLimits:
+    """A door's numbers, in seconds and bytes; None: no limit. Make one per door: the counters live in it."""
+
+    auth_within: float = 10.0
+    idle_after: float | None = None
+    """Without a message or ping from the client. Its answers to our pings do not count."""
+    ping_every: float | None = 30.0
+    """The connection is cut when no answer comes within half of this."""
+    recheck_every: float = 5.0
+    """How often a key is checked again, so that a revoked one does not stay connected."""
+    max_frame: int = 64 * 1024
+    queue_frames: int = 1_000
+    queue_bytes: int = 4 * 1024 * 1024
+    messages: RateLimit | None = None
+    """From one connection."""
+    per_user: int | None = None
+    per_address: int | None = None
+    connects: RateLimit | None = None
+    """New connections from one address."""
+
+    unauthenticated: Closing = Closing(1008, "authentication failed")
+    crowded: Closing = Closing(1008, "too many connections")
+    slow: Closing = Closing(4008, "too slow a reader")
+    idle: Closing = Closing(1001, "idle too long")
+    counters: Counters = field(default_factory=lambda: Counters(), compare=False, repr=False)
+
+    def closing_for(self, problem: Problem) -> Closing:
+        return self.unauthenticated if problem.status == 401 else self.crowded
+
+
+class Counters:
+    """Who is connected through one door."""
+
+    def __init__(self) -> None:
+        self.by_user: Counter[str] = Counter()
+        self.by_address: Counter[str] = Counter()
+        self._connects: Buckets | None = None
+
+    @property
+    def open(self) -> int:
+        """Connections there are, those that have not authenticated yet included."""
+        return self.by_address.total()
+
+    @contextlib.contextmanager
+    def admit(self, request: web.BaseRequest, limits: SocketLimits) -> Iterator[None]:
+        """Count a connection by its address. Raises Refused when there are too many."""
+        address = counted_address(client_of(request))
+        if limits.per_address is not None and self.by_address[address] >= limits.per_address:
+            raise _crowded("address", limits.per_address)
+        if limits.connects is not None:
+            self._count_connect(address, limits.connects)
+        with _counted(self.by_address, address):
+            yield
+
+    @contextlib.contextmanager
+    def admit_user(self, principal: Principal, limits: SocketLimits) -> Iterator[None]:
+        """Count a connection by its user. Raises Refused when there are too many."""
+        if limits.per_user is not None and self.by_user[principal.user] >= limits.per_user:
+            raise _crowded("user", limits.per_user)
+        with _counted(self.by_user, principal.user):
+            yield
+
+    def _count_connect(self, address: str, rate: RateLimit) -> None:
+        self._connects = self._connects or Buckets(rate)
+        wait = self._connects.take(address, int(asyncio.get_running_loop().time() * 1000))
+        if wait:
+            raise Refused(429, "too many new connections from this address", "too_many_connections",
+                          {"limit": rate.times, "per": "address", "retry_after": wait})
+
+
+@contextlib.contextmanager
+def _counted(counter: Counter[str], name: str) -> Iterator[None]:
+    counter[name] += 1
+    try:
+        yield
+    finally:
+        counter[name] -= 1
+        if not counter[name]:
+            del counter[name]
+
+
+def _crowded(per: str, limit: int) -> Refused:
+    return Refused(429, f"at most {limit} connections per {per}", "too_many_connections", {"limit": limit, "per": per})

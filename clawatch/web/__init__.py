@@ -1,0 +1,1 @@
+"""The web server: one application for every door."""

@@ -1,0 +1,163 @@
+"""The gate: what every request passes on its way to a door, and every refusal on its way out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+from structlog.typing import FilteringBoundLogger
+
+from clawatch.access import Access
+from clawatch.apis.callers import client_of, is_websocket, mark_client
+from clawatch.apis.envelopes import Refused, clawatch_envelope, problem_of
+from clawatch.apis.limits import Buckets, counted_address, mark_over_rate
+from clawatch.apis.routes import ANYONE, Api, Problem, Route
+from clawatch.domain.access import Principal, Scope
+from clawatch.ports import ClaWatchError, Clock, Forbidden, TooMany
+from clawatch.settings import RateLimit
+from clawatch.web.cors import Cors
+from clawatch.web.login import unauthenticated
+
+Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+INTERNAL = Problem(500, "Internal error; ClaWatch's log says more", "internal")
+MISDIRECTED = Problem(
+    421, "This Host is not one of ClaWatch's names; set server.public_url to the one you use", "misdirected"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSettings:
+    """What callers may do, per key, else per address. None: no limit."""
+
+    rest: RateLimit | None = None
+    ingest: RateLimit | None = None
+
+
+class Gate:
+    def __init__(
+        self, apis: Sequence[tuple[str, Api]], access: Access, settings: WebSettings, clock: Clock,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._apis = [api for _, api in apis]
+        self._access = access
+        self._clock = clock
+        self._log = log
+        self._cors = Cors(access.settings.cors_origins)
+        self._rest = None if settings.rest is None else Buckets(settings.rest)
+        self._ingest = None if settings.ingest is None else Buckets(settings.ingest)
+        self._doors: dict[Handle, Api] = {}
+
+    def door(self, api: Api, route: Route) -> Handle:
+        """The handler for aiohttp: admits the caller, then calls the route's own."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await route.handler(request, await self._admit(request, route))
+
+        self._doors[handle] = api
+        return handle
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handle) -> web.StreamResponse:
+        """Everything outside the doors: Host, preflights, refusals in the right envelope, the access log."""
+        started = self._clock.now().mono
+        mark_client(request, self._access.place.client(request))
+        outcome = await self._outcome(request, handler)
+        response = self._refuse(request, outcome) if isinstance(outcome, Problem) else outcome
+        # Never the query: tokens come in it. The raw path is plain ASCII.
+        say = self._log.debug if response.status < 400 else self._log.info
+        say("http.request", method=request.method, path=request.rel_url.raw_path, status=response.status,
+            client=client_of(request), ms=self._clock.now().mono - started)
+        return response
+
+    async def add_headers(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Called when an answer's head is about to be sent."""
+        response.headers["Server"] = "ClaWatch"
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        response.headers.setdefault("Cache-Control", "no-store")
+        self._cors.add_headers(request, response)
+
+    async def _outcome(self, request: web.Request, handle: Handle) -> web.StreamResponse | Problem:
+        if not self._access.place.is_ours(request):
+            return MISDIRECTED
+        try:
+            return self._cors.preflight(request) or await handle(request)
+        except ClaWatchError as error:
+            return problem_of(error)
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            return _framework_problem(request, error)
+        except Exception:
+            self._log.exception("http.failed", method=request.method, path=request.rel_url.raw_path)
+            if request.writer.output_size > 0:
+                raise ConnectionResetError from None  # too late for another answer: cut it
+            return INTERNAL
+
+    def _refuse(self, request: web.Request, problem: Problem) -> web.Response:
+        response = self._api_of(request).envelope(problem)
+        for name, value in problem.headers.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    def _api_of(self, request: web.Request) -> Api:
+        """The door that serves this path, or whose prefix it begins with."""
+        api = self._doors.get(request.match_info.handler)
+        if api is not None:
+            return api
+        prefixes = [(prefix, api) for api in self._apis for prefix in api.paths if _is_below(request.path, prefix)]
+        return max(prefixes, key=lambda found: len(found[0]), default=("", _NO_DOOR))[1]
+
+    async def _admit(self, request: web.Request, route: Route) -> Principal:
+        if route.is_socket:
+            return self._admit_socket(request)
+        if route.scope is None:
+            return ANYONE
+        principal = await self._access.identify(request)
+        if principal is None:
+            raise unauthenticated()
+        if not principal.may(route.scope):
+            raise Forbidden(f"This needs a key with the scope {route.scope}")
+        self._count(request, route, principal)
+        return principal
+
+    def _admit_socket(self, request: web.Request) -> Principal:
+        """The door authenticates after accepting; only what no page of ours could have sent is refused here."""
+        if not is_websocket(request):
+            raise Refused(
+                426, "This is a WebSocket; ask for an upgrade", "upgrade_required",
+                headers={"Upgrade": "websocket", "Connection": "Upgrade"},
+            )
+        self._access.authenticate(request)
+        return ANYONE
+
+    def _count(self, request: web.Request, route: Route, principal: Principal) -> None:
+        buckets = self._ingest if route.scope is Scope.INGEST else self._rest
+        if buckets is None:
+            return
+        has_key = principal.via in ("key", "token")
+        who = f"key {principal.name}" if has_key else f"address {counted_address(client_of(request))}"
+        wait = buckets.take(who, self._clock.now().mono)
+        if wait and not route.is_answered_over_rate:
+            raise TooMany("Too many requests", wait)
+        if wait:
+            mark_over_rate(request)
+
+
+_NO_DOOR = Api((), clawatch_envelope)
+
+
+def _is_below(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith(prefix.rstrip("/") + "/")
+
+
+def _framework_problem(request: web.Request, error: web.HTTPException) -> Problem:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        message = f"{request.method} is not allowed here, only {allowed}"
+        return Problem(405, message, "method_not_allowed", headers={"Allow": allowed})
+    if error.status == 404:
+        return Problem(404, "Not found", "not_found")
+    return Problem(error.status, error.reason or "Refused", error.reason.lower().replace(" ", "_"))

@@ -1,0 +1,94 @@
+"""The web server: one aiohttp application that serves every door."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from structlog.typing import FilteringBoundLogger
+
+from clawatch.access import Access
+from clawatch.apis.routes import Api
+from clawatch.apis.sockets import SESSIONS, close_sessions
+from clawatch.ports import ClaWatchError, Clock, QueriesPort
+from clawatch.web.connections import Connection, listen
+from clawatch.web.gate import Gate, WebSettings
+from clawatch.web.health import Health
+from clawatch.web.login import Login
+
+SHUTDOWN_WITHIN = 3.0
+"""Seconds that requests under way get to finish."""
+
+__all__ = ["WebSettings", "serve"]
+
+
+@asynccontextmanager
+async def serve(
+    apis: Sequence[tuple[str, Api]],
+    access: Access,
+    queries: QueriesPort,
+    settings: WebSettings,
+    clock: Clock,
+    log: FilteringBoundLogger,
+    sock: socket.socket | None = None,
+) -> AsyncIterator[tuple[str, int]]:
+    """Serve until the block ends; gives the address and port that we listen on.
+
+    A listening ``sock`` given here is left open at the end: over a reload, clients wait in its backlog.
+    Raises ClaWatchError when the address cannot be had or two doors want the same route.
+    """
+    sock = sock.dup() if sock is not None else listen(access.settings.host, access.settings.port)
+    try:
+        host, port = sock.getsockname()[:2]
+        access.bound(port)
+        app = build(_with_own(apis, access, queries, clock), access, settings, clock, log)
+        runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_WITHIN)
+        await runner.setup()
+        manager = runner.server
+        assert manager is not None
+        listening = await asyncio.get_running_loop().create_server(lambda: Connection(manager, log), sock=sock)
+    except BaseException:
+        sock.close()
+        raise
+    try:
+        yield host, port
+    finally:
+        listening.close()
+        await close_sessions(app)
+        await runner.cleanup()
+
+
+def build(
+    apis: Sequence[tuple[str, Api]], access: Access, settings: WebSettings, clock: Clock, log: FilteringBoundLogger
+) -> web.Application:
+    gate = Gate(apis, access, settings, clock, log)
+    app = web.Application(middlewares=[gate.middleware])
+    app[SESSIONS] = set()
+    app.on_response_prepare.append(gate.add_headers)
+    owners: dict[tuple[str, str], str] = {}
+    for name, api in apis:
+        for route in api.routes:
+            owner = owners.setdefault((route.method, route.path), name)
+            if owner != name:
+                raise ClaWatchError(f"the apis {owner} and {name} both serve {route.method} {route.path}")
+            handler = gate.door(api, route)
+            if route.method == "GET" and not route.is_socket:
+                app.router.add_get(route.path, handler)  # and HEAD
+            else:
+                app.router.add_route(route.method, route.path, handler)
+    return app
+
+
+def _with_own(
+    apis: Sequence[tuple[str, Api]], access: Access, queries: QueriesPort, clock: Clock
+) -> list[tuple[str, Api]]:
+    """The doors, and what the server serves by itself."""
+    has_start_page = any(route.path == "/" for _, api in apis for route in api.routes)
+    return [
+        *apis,
+        ("login", Login(access).api(has_start_page)),
+        ("health", Health(queries, clock).api()),
+    ]
