@@ -97,6 +97,7 @@ class Rules:
         self._stored_at: Millis = 0
         self._ticked_at: Millis = 0
         self._kept: Unit | None = None
+        self._kept_launches: list[Command] = []
         self.on_blocked: Callable[[str], None] = lambda why: None
         """Called when a step cannot be stored; its edges are kept meanwhile."""
 
@@ -301,17 +302,23 @@ class Rules:
         try:
             await self._store.commit(unit, now.wall)
         except StoreUnavailable as error:
-            self._kept = replace(unit, edges=unit.edges[-MAX_KEPT:], outbox=unit.outbox[-MAX_KEPT:])
-            self._log.error("rules.not_stored", edges=len(unit.edges), error=str(error))
-            self.on_blocked(str(error))
+            self._keep(unit, gathered, str(error))
             return
         self._kept = None
         self._stored_offset = self.offset
         self._stored_at = now.mono
         if unit.outbox:
             self._desk.poke()
-        for command in gathered.launched:
+        launched, self._kept_launches = [*self._kept_launches, *gathered.launched], []
+        for command in launched:
             await self._commands.launch(command)
+
+    def _keep(self, unit: Unit, gathered: Gathered, why: str) -> None:
+        if self._kept is None:
+            self._log.error("rules.not_stored", edges=len(unit.edges), error=why)
+        self._kept = replace(unit, edges=unit.edges[-MAX_KEPT:], outbox=unit.outbox[-MAX_KEPT:])
+        self._kept_launches += gathered.launched
+        self.on_blocked(why)
 
     def _merge_kept(self, gathered: Gathered) -> Unit:
         """What earlier steps could not store comes first."""

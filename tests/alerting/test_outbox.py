@@ -1,0 +1,204 @@
+"""The outbox: at least once, in order per alert, one worker per notifier."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clawatch.alerting.outbox import LONGEST_RETRY, backoff
+from clawatch.alerting.routing import Route
+from clawatch.domain.access import Principal
+from clawatch.domain.alerts import Reason, Severity
+from clawatch.domain.deliveries import RetryLater, Undeliverable
+from clawatch.domain.events import Event, EventType
+from clawatch.domain.time import HOUR, MINUTE, SECOND, Moment
+from clawatch.domain.verdicts import Finding, Verdict
+from clawatch.ports import AlertFilter
+from clawatch.testing.memory import MemoryStore
+from clawatch.testing.notifier import RecordingNotifier
+
+
+def on_error(event: Event, now: Moment) -> Iterable[Finding]:
+    if event.type is EventType.ERROR:
+        yield Verdict(agent_id=event.agent_id, severity=Severity.CRITICAL, message=f"{event.agent_id} broke")
+    elif event.type is EventType.HEARTBEAT:
+        yield Verdict(agent_id=event.agent_id, severity=None)
+
+
+async def fire(bench: Any, agent_id: str = "a") -> None:
+    await bench.say(agent_id, type=EventType.ERROR, error="x")
+    await bench.turn(1)
+
+
+async def test_a_ten_minute_outage_loses_nothing_and_keeps_the_order(bench_with: Any) -> None:
+    notifier = RecordingNotifier()
+    bench = await bench_with(on_error, notifiers=[notifier])
+    notifier.answers = [RetryLater("unreachable")] * 1000
+    for i in range(5):
+        await fire(bench, f"a{i}")
+        await bench.say(f"a{i}")
+        await bench.turn(1)
+    for _ in range(600):
+        await bench.turn(SECOND)
+    assert notifier.tried < 60, "an outage is no reason to hammer"
+    assert not notifier.said
+    notifier.answers = []
+    for _ in range(600):
+        await bench.turn(SECOND)
+    assert await bench.store.outbox_size() == 0
+    for i in range(5):
+        of_agent = [n.reason for n in notifier.said if n.agent is not None and n.agent.id == f"a{i}"]
+        assert of_agent == [Reason.FIRED, Reason.RESOLVED]
+
+
+async def test_a_notifier_in_trouble_delays_nobody_else(bench_with: Any) -> None:
+    down, up = RecordingNotifier(*[RetryLater("down")] * 50), RecordingNotifier()
+    bench = await bench_with(on_error, notifiers=[down, up])
+    await fire(bench)
+    assert up.heard() == ["a broke"]
+    assert not down.said
+
+
+async def test_retry_after_is_waited_out(bench_with: Any) -> None:
+    notifier = RecordingNotifier(RetryLater("429", after=30 * SECOND))
+    bench = await bench_with(on_error, notifiers=[notifier])
+    await fire(bench)
+    await bench.turn(29 * SECOND)
+    assert notifier.tried == 1
+    await bench.turn(SECOND)
+    assert notifier.heard() == ["a broke"]
+
+
+async def test_a_notifier_that_raises_is_tried_again(bench_with: Any) -> None:
+    notifier = RecordingNotifier()
+    notifier.answers = [RuntimeError("a bug")]
+    bench = await bench_with(on_error, notifiers=[notifier])
+    await fire(bench)
+    await bench.turn(3 * SECOND)
+    assert notifier.heard() == ["a broke"]
+
+
+async def test_what_cannot_be_delivered_is_given_up_and_said_so(bench_with: Any) -> None:
+    notifier = RecordingNotifier(Undeliverable("chat not found"))
+    bench = await bench_with(on_error, notifiers=[notifier])
+    await fire(bench)
+    assert bench.workers[0].state == "undeliverable: chat not found"
+    assert await bench.store.outbox_size() == 0
+
+
+async def test_a_crash_after_sending_and_before_settling_sends_again_under_the_same_id(
+    bench_with: Any, monkeypatch: Any
+) -> None:
+    store, notifier = MemoryStore(), RecordingNotifier()
+    bench = await bench_with(on_error, notifiers=[notifier], store=store)
+    settle = store.settle
+
+    async def crash(*args: object) -> None:
+        raise ConnectionError("the process died here")
+
+    monkeypatch.setattr(store, "settle", crash)
+    with contextlib.suppress(ConnectionError):
+        await fire(bench)
+    monkeypatch.setattr(store, "settle", settle)
+    again = await bench_with(on_error, notifiers=[notifier], store=store)
+    await again.turn(3 * MINUTE)
+    first, second = notifier.said
+    assert first.id == second.id
+
+
+class TestSilences:
+    async def test_a_silenced_alert_rings_nowhere_and_once_when_the_silence_ends(
+        self, bench_with: Any, owner: Principal
+    ) -> None:
+        notifier = RecordingNotifier()
+        bench = await bench_with(on_error, notifiers=[notifier])
+        await bench.say()
+        await bench.desk.silence(owner, HOUR, "deploying", agent="a")
+        await fire(bench)
+        assert not notifier.said
+        bench.clock.advance(HOUR)
+        await bench.desk.lift_expired(bench.clock.now().wall)
+        await bench.turn(1)
+        assert [n.reason for n in notifier.said] == [Reason.UNSILENCED]
+
+    async def test_a_message_that_is_there_is_edited_under_a_silence(self, bench_with: Any, owner: Principal) -> None:
+        notifier = RecordingNotifier()
+        bench = await bench_with(on_error, notifiers=[notifier])
+        await fire(bench)
+        (alert,) = (await bench.store.alerts(AlertFilter(), None, 10)).items
+        await bench.desk.silence(owner, HOUR, "", alert_id=alert.id)
+        await bench.turn(1)
+        edited = notifier.said[-1]
+        assert (edited.reason, edited.is_quiet) == (Reason.UPDATED, True)
+        assert edited.silenced_until == bench.clock.now().wall - 1 + HOUR
+
+    async def test_a_silence_that_ran_out_while_we_were_away_is_honoured_at_start(
+        self, bench_with: Any, owner: Principal
+    ) -> None:
+        store, notifier = MemoryStore(), RecordingNotifier()
+        before = await bench_with(on_error, notifiers=[notifier], store=store)
+        await before.desk.silence(owner, HOUR, "")
+        await fire(before)
+        before.clock.advance(2 * HOUR)
+        after = await bench_with(on_error, notifiers=[notifier], store=store)
+        await after.desk.lift_expired(after.clock.now().wall)
+        await after.turn(1)
+        assert notifier.heard(Reason.UNSILENCED) == ["a broke"]
+
+
+async def test_an_acknowledged_alert_is_not_repeated(bench_with: Any, owner: Principal) -> None:
+    notifier = RecordingNotifier()
+    bench = await bench_with(on_error, notifiers=[notifier])
+    await fire(bench)
+    await bench.turn(4 * HOUR)
+    assert notifier.heard(Reason.REPEATED) == ["a broke"]
+    (alert,) = (await bench.store.alerts(AlertFilter(), None, 10)).items
+    await bench.desk.acknowledge(alert.id, owner)
+    await bench.turn(5 * HOUR)
+    assert len(notifier.heard(Reason.REPEATED)) == 1
+    assert notifier.said[-1].alert.acknowledged.by == "olga"
+
+
+async def test_acknowledging_twice_is_once(bench_with: Any, owner: Principal) -> None:
+    bench = await bench_with(on_error)
+    await fire(bench)
+    (alert,) = bench.desk.alerts()
+    first = await bench.desk.acknowledge(alert.id, owner)
+    assert await bench.desk.acknowledge(alert.id, owner) == first
+
+
+async def test_a_storm_becomes_one_summary_that_grows_and_no_alert_is_lost(bench_with: Any) -> None:
+    notifier = RecordingNotifier()
+    bench = await bench_with(on_error, notifiers=[notifier])
+    for i in range(500):
+        await bench.say(f"a{i}", type=EventType.ERROR, error="x")
+    for _ in range(5):
+        await bench.turn(SECOND)
+    assert len(notifier.heard(Reason.FIRED)) == 10
+    summaries = [n for n in notifier.said if n.reason is Reason.SUMMARY]
+    assert {n.thread for n in summaries} == {summaries[0].thread}
+    assert summaries[-1].text.startswith("490 more alerts of test")
+    assert len(bench.desk.alerts()) == 500
+
+
+async def test_routes_choose_who_is_told(bench_with: Any) -> None:
+    first, second = RecordingNotifier(), RecordingNotifier()
+    bench = await bench_with(on_error, notifiers=[first, second], routes=[Route(notifiers=("n1",), agent="a*")])
+    await fire(bench, "a1")
+    await fire(bench, "b1")
+    assert not first.said
+    assert second.heard() == ["a1 broke"]
+
+
+@given(st.integers(1, 100), st.one_of(st.none(), st.integers(0, HOUR)))
+def test_backoff_grows_is_bounded_and_never_shorter_than_asked(attempts: int, asked: int | None) -> None:
+    wait = backoff(attempts, asked)
+    assert wait >= (asked or 0)
+    assert wait <= max(LONGEST_RETRY, asked or 0)
+    assert backoff(attempts + 1, asked) >= wait
+
+
