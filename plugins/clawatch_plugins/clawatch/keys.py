@@ -1,0 +1,65 @@
+"""Keys, for the administrator. Neither a key nor its hash is ever shown again."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from clawatch.apis.bodies import read_json
+from clawatch.apis.envelopes import reply
+from clawatch.apis.routes import Route
+from clawatch.domain.access import Principal, Scope
+from clawatch.ports import Core, Forbidden, Invalid
+from clawatch_plugins.clawatch.asking import checked_texts, duration_in, known_word
+from clawatch_plugins.clawatch.views import key_view
+from clawatch_plugins.clawatch.wire import Done, KeyList, KeyMade, KeyWanted
+
+MAX_PATTERNS = 100
+
+
+class Keys:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def routes(self) -> tuple[Route, ...]:
+        path = "/api/keys"
+        return (
+            Route("GET", path, self.list, Scope.ADMIN, "All keys, without their secrets", gives=KeyList),
+            Route(
+                "POST", path, self.create, Scope.ADMIN, "Make a key; it is shown this once",
+                takes=KeyWanted, gives=KeyMade, status=201,
+            ),
+            Route("DELETE", f"{path}/{{name}}", self.revoke, Scope.ADMIN, "Revoke a key", gives=Done),
+        )
+
+    async def list(self, request: web.Request, principal: Principal) -> web.Response:
+        keys = sorted(self._core.access.keys(), key=lambda key: key.name)
+        return reply(KeyList(keys=tuple(key_view(key) for key in keys)))
+
+    async def create(self, request: web.Request, principal: Principal) -> web.Response:
+        wanted = await read_json(request, KeyWanted)
+        checked_texts([("name", wanted.name), ("user", wanted.user)], most=100)
+        scopes = [known_word("scopes", scope, Scope) for scope in dict.fromkeys(wanted.scopes)]
+        if not scopes:
+            raise Invalid("scopes: a key needs at least one")
+        secret = await self._core.access.create_key(
+            wanted.name, scopes, _agents(wanted, principal), wanted.user, self._expiry(wanted.expires)
+        )
+        return reply(KeyMade(name=wanted.name, key=secret), 201, {"Cache-Control": "no-store"})
+
+    def _expiry(self, expires: str | None) -> int | None:
+        return None if expires is None else self._core.clock.now().wall + duration_in("expires", expires)
+
+    async def revoke(self, request: web.Request, principal: Principal) -> web.Response:
+        await self._core.access.revoke_key(request.match_info["name"])
+        return reply(Done())
+
+
+def _agents(wanted: KeyWanted, principal: Principal) -> list[str]:
+    """The new key's patterns. Nobody can give away more than they have."""
+    agents = list(principal.agents) if wanted.agents is None else wanted.agents
+    if not agents or len(agents) > MAX_PATTERNS:
+        raise Invalid(f"agents: give 1 to {MAX_PATTERNS} patterns")
+    checked_texts([("agents", pattern) for pattern in agents], most=200)
+    if not principal.sees_all and not set(agents) <= set(principal.agents):
+        raise Forbidden(f"the key {principal.name!r} can only give away its own agent patterns")
+    return agents

@@ -1,0 +1,34 @@
+"""Runs: bounded pieces of work."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from clawatch.apis.envelopes import reply
+from clawatch.apis.routes import Route
+from clawatch.domain.access import Principal, Scope
+from clawatch.ports import Core
+from clawatch_plugins.clawatch.asking import CURSOR, LIMIT, MAX_LIMIT, number_of, text_of
+from clawatch_plugins.clawatch.views import run_view
+from clawatch_plugins.clawatch.wire import RunList, RunView
+
+
+class Runs:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def routes(self) -> tuple[Route, ...]:
+        return (
+            Route(
+                "GET", "/api/runs", self.list, Scope.READ, "Runs, newest first", gives=RunList, params=(CURSOR, LIMIT)
+            ),
+            Route("GET", "/api/runs/{id}", self.detail, Scope.READ, "One run", gives=RunView),
+        )
+
+    async def list(self, request: web.Request, principal: Principal) -> web.Response:
+        limit = number_of(request, "limit", 100, MAX_LIMIT)
+        page = await self._core.queries.runs(principal, text_of(request, "cursor"), limit)
+        return reply(RunList(runs=tuple(run_view(run) for run in page.items), next=page.next))
+
+    async def detail(self, request: web.Request, principal: Principal) -> web.Response:
+        return reply(run_view(await self._core.queries.run(request.match_info["id"], principal)))
