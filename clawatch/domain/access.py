@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -37,6 +38,11 @@ class Key(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Comes from the configuration; cannot be revoked at run time."""
 
 
+def matches(patterns: Iterable[str], agent_id: str) -> bool:
+    """Whether one of the patterns (``*``, ``build-*``) fits the agent's id."""
+    return any(pattern == "*" or fnmatchcase(agent_id, pattern) for pattern in patterns)
+
+
 class Principal(Struct, frozen=True, kw_only=True):
     """Who is asking. Rights are its scopes and agent patterns, nothing else (design §6)."""
 
@@ -52,7 +58,7 @@ class Principal(Struct, frozen=True, kw_only=True):
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
     def sees(self, agent_id: str) -> bool:
-        return any(pattern == "*" or fnmatchcase(agent_id, pattern) for pattern in self.agents)
+        return matches(self.agents, agent_id)
 
     @property
     def sees_all(self) -> bool:

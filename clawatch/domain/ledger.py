@@ -1,21 +1,25 @@
 """The ledger: what a commit makes of events and edges. Pure; every store keeps its books with it.
 
 A store opens one ``Posting`` per transaction, posts everything to it, and writes down what the posting
-has gathered: rows, agents, idents, counters, session usage and rollup increments.
+has gathered: rows, agents, idents, counters, session usage, rollup increments, alerts, outbox, offsets.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from clawatch.domain.agents import Agent, enrol, fold, with_control
-from clawatch.domain.alerts import AlertType
-from clawatch.domain.commands import CommandState, CommandType
-from clawatch.domain.events import Activity, Counter, Event, EventType, Ident, Tool, Usage, idents
+from clawatch.domain.agents import Agent, enrol, fold, with_control, with_session_cost
+from clawatch.domain.alerts import Alert, AlertType
+from clawatch.domain.commands import Command, CommandState, CommandType
+from clawatch.domain.deliveries import Outgoing
+from clawatch.domain.events import Activity, Counter, Event, EventType, Ident, Origin, Usage, idents
+from clawatch.domain.fills import fill
 from clawatch.domain.journal import (
+    ZERO,
     AlertChanged,
     Appended,
     Body,
@@ -24,16 +28,22 @@ from clawatch.domain.journal import (
     Counted,
     Edge,
     Entry,
+    EntryKind,
     Fill,
     Measures,
     Removed,
     RunChanged,
     Silenced,
+    Unit,
     agent_of,
     kind_of,
 )
 from clawatch.domain.runs import Run, fold_run
 from clawatch.domain.time import MINUTE, Millis
+
+MOST = 10**18
+"""The largest measure one report can add: a sender's absurd number must not overflow everybody's sums."""
+_MOST_IN_TOTAL = 2**63 - 1
 
 
 class CounterState(Struct, frozen=True):
@@ -51,12 +61,16 @@ class Books(Protocol):
     """What a store can look up, as of the last commit."""
 
     def seq_of(self, ident: Ident) -> int | None: ...
-    def event(self, seq: int) -> Event | None: ...
+    def event(self, seq: int) -> Event | None:
+        """The event of a row, in its completed form; None when it is pruned or no event."""
+        ...
+
     def agent(self, agent_id: str) -> Agent | None: ...
     def run(self, run_id: str) -> Run | None: ...
+    def alert(self, alert_id: str) -> Alert | None: ...
     def counter(self, series: str) -> CounterState | None: ...
     def session_rank(self, session: SessionKey) -> int | None: ...
-    def session_cells(self, session: SessionKey) -> dict[Cell, Measures]: ...
+    def session_cells(self, session: SessionKey) -> Mapping[Cell, Measures]: ...
 
 
 class Posting:
@@ -64,13 +78,18 @@ class Posting:
 
     def __init__(self, books: Books, next_seq: int, now: Millis) -> None:
         self._books = books
-        self._next_seq = next_seq
-        self._now = now
+        self._first_seq = self._next_seq = next_seq
+        self.now = now
+        """The time of what is posted next; a transaction shared by several writers sets it for each."""
         self.entries: list[Entry] = []
-        self.rewritten: dict[int, Event] = {}
-        """Events of earlier rows that a later report has completed, by seq."""
+        self.completed: dict[int, Event] = {}
+        """Events that a later report has completed, by seq. Their rows in the journal stay as they were."""
         self.agents: dict[str, Agent | None] = {}
         self.runs: dict[str, Run] = {}
+        self.alerts: dict[str, Alert] = {}
+        self.commands: dict[str, Command] = {}
+        self.outbox: dict[str, Outgoing] = {}
+        self.offsets: dict[str, int] = {}
         self.idents: dict[Ident, int] = {}
         self.counters: dict[str, CounterState] = {}
         self.session_ranks: dict[SessionKey, int] = {}
@@ -83,59 +102,48 @@ class Posting:
 
     # -- events
 
-    def event(self, event: Event, owner: str = "") -> Appended:
-        """Post one event: a new row, or what it adds to the row that is already there."""
-        names = idents(event)
+    def event(self, event: Event, owner: str = "", names: Sequence[Ident] | None = None) -> Appended:
+        """Post one event: a new row, or what it adds to the row that is already there.
+
+        ``names`` are the event's idents where the store has them already.
+        """
+        if names is None:
+            names = idents(event)
         for name in names:
             seq = self._seq_of(name)
             if seq is not None:
-                if name is names[0] and event.call_id is not None:
+                if event.call_id is not None and name is names[0]:
                     self._complete(seq, event)
                 return Appended(seq, False)
-        agent = self._agent(event.agent_id) or enrol(event, self._now, owner)
-        event = self._settle_counters(event)
+        agent = self._agent(event.agent_id) or enrol(event, self.now, owner)
+        if event.counters:
+            event = self._settle_counters(event)
         counted = self._count(event)
-        seq = self._write(event, counted)
+        seq = self._write(event, EntryKind.EVENT, event.agent_id, counted)
         for name in names:
             self.idents[name] = seq
-        self._book(agent.id, counted)
-        self.agents[agent.id] = _with_totals(fold(agent, event), counted)
+        self._book(event.agent_id, counted)
+        self.agents[event.agent_id] = _with_totals(fold(agent, event), event.session_id, counted)
         if event.run is not None:
-            run = fold_run(self.runs.get(event.run.run_id) or self._books.run(event.run.run_id), event)
-            self._post_run(run)
+            self._post_run(event.run.run_id, event)
         return Appended(seq, True)
 
     def _complete(self, seq: int, event: Event) -> None:
-        known = self.rewritten.get(seq) or self._books.event(seq) or self._posted_event(seq)
+        known = self._event(seq)
         if known is None:
             return  # pruned meanwhile
         filled = fill(known, event)
         if filled is known:
             return
-        self.rewritten[seq] = filled
+        self.completed[seq] = filled
         counted = self._count_gain(known, filled)
-        self._write(Fill(of=seq, event=filled), counted)
+        self._write(Fill(of=seq, event=filled), EntryKind.FILL, event.agent_id, counted)
         self._book(event.agent_id, counted)
         agent = self._agent(event.agent_id)
         if agent is not None:
-            self.agents[agent.id] = _with_totals(fold(agent, event), counted)
-
-    def _count_gain(self, known: Event, filled: Event) -> tuple[Counted, ...]:
-        usage = filled.usage if known.usage is None else None
-        errors = int(filled.is_error) - int(known.is_error)
-        if usage is None and not errors:
-            return ()
-        return self._count_with(filled, Measures(errors=errors), usage)
-
-    def _posted_event(self, seq: int) -> Event | None:
-        for entry in self.entries:
-            if entry.seq == seq and isinstance(entry.body, Event):
-                return entry.body
-        return None
+            self.agents[agent.id] = _with_totals(fold(agent, event), event.session_id, counted)
 
     def _settle_counters(self, event: Event) -> Event:
-        if not event.counters:
-            return event
         grown: dict[str, int] = {}
         for counter in event.counters:
             rise = self._rise(counter)
@@ -160,28 +168,46 @@ class Posting:
         self.counters[counter.series] = CounterState(counter.started, counter.value)
         return counter.value - floor
 
+    def _post_run(self, run_id: str, event: Event) -> None:
+        """Fold a report into its run. A run is its agent's own: others cannot touch it by naming its id."""
+        known = self.runs.get(run_id) or self._books.run(run_id)
+        if known is not None and known.agent_id != event.agent_id:
+            return
+        run = self.runs[run_id] = fold_run(known, event)
+        self._write(RunChanged(run=run), EntryKind.RUN, run.agent_id, ())
+
+    # -- counting
+
     def _count(self, event: Event) -> tuple[Counted, ...]:
         """What a new event adds to the sums."""
         plain = Measures(
             events=1,
-            errors=int(event.is_error),
-            tool_calls=int(event.is_finished_call),
-            messages=int(event.type is EventType.MESSAGE),
+            errors=1 if event.is_error else 0,
+            tool_calls=1 if event.is_finished_call else 0,
+            messages=1 if event.type is EventType.MESSAGE else 0,
         )
-        return self._count_with(event, plain, event.usage)
+        if event.usage is None:
+            return (Counted(bucket=event.at - event.at % MINUTE, measures=plain),)
+        return self._count_with(event, event.usage, plain, _used(event, event.usage))
 
-    def _count_with(self, event: Event, plain: Measures, usage: Usage | None) -> tuple[Counted, ...]:
-        bucket = event.at - event.at % MINUTE
-        if usage is None:
-            return (Counted(bucket=bucket, measures=plain),)
-        used = measures_of(usage)
+    def _count_gain(self, known: Event, filled: Event) -> tuple[Counted, ...]:
+        """What a completed event adds to what it has counted before."""
+        counted: list[Counted] = []
+        if filled.usage is not known.usage:
+            if known.usage is not None:
+                counted += self._count_with(known, known.usage, ZERO, -_used(known, known.usage))
+            if filled.usage is not None:
+                counted += self._count_with(filled, filled.usage, ZERO, _used(filled, filled.usage))
+        if filled.is_error and not known.is_error:
+            counted.append(Counted(bucket=filled.at - filled.at % MINUTE, measures=Measures(errors=1)))
+        return tuple(counted)
+
+    def _count_with(self, event: Event, usage: Usage, plain: Measures, used: Measures) -> tuple[Counted, ...]:
+        cell = (event.at - event.at % MINUTE, usage.model)
         if event.rank == 0 or event.session_id is None:
-            return (Counted(bucket=bucket, model=usage.model, measures=plain + used),)
-        session = (event.agent_id, event.session_id)
-        return (
-            *self._count_session(session, event.rank, (bucket, usage.model), used),
-            Counted(bucket=bucket, model=usage.model, measures=plain),
-        )
+            return (Counted(bucket=cell[0], model=usage.model, measures=plain + used),)
+        counted = self._count_session((event.agent_id, event.session_id), event.rank, cell, used)
+        return (*counted, Counted(bucket=cell[0], model=usage.model, measures=plain)) if plain else counted
 
     def _count_session(self, session: SessionKey, rank: int, cell: Cell, used: Measures) -> tuple[Counted, ...]:
         best = self.session_ranks.get(session)
@@ -191,7 +217,7 @@ class Posting:
             return ()
         undone: tuple[Counted, ...] = ()
         if best is not None and rank > best:
-            undone = tuple(Counted(bucket=b, model=m, measures=-s) for (b, m), s in self._cells(session).items())
+            undone = tuple(Counted(bucket=b, model=m, measures=-s) for (b, m), s in self._cells(session).items() if s)
             self.superseded.add(session)
             self.session_cells[session] = {}
         self.session_ranks[session] = rank
@@ -205,38 +231,73 @@ class Posting:
             cells[cell] = cells[cell] + added if cell in cells else added
         return cells
 
-    # -- edges
+    def _book(self, agent_id: str, counted: tuple[Counted, ...]) -> None:
+        for one in counted:
+            key = (one.bucket, agent_id, one.model)
+            known = self.rollups.get(key)
+            self.rollups[key] = one.measures if known is None else known + one.measures
+
+    # -- units and edges
+
+    def moved_on(self, expected: Mapping[str, int]) -> str | None:
+        """The id of an alert that is gone or has another version than ``expected``; ask before ``unit``."""
+        for alert_id, version in expected.items():
+            alert = self.alerts.get(alert_id) or self._books.alert(alert_id)
+            if alert is None or alert.version != version:
+                return alert_id
+        return None
+
+    def unit(self, unit: Unit) -> list[Entry]:
+        """Post everything a unit holds; the rows of its edges, in their order."""
+        entries = [self.edge(edge) for edge in unit.edges]
+        for row in unit.outbox:
+            self.outbox.pop(row.id, None)  # a replaced row goes to the end of its thread
+            self.outbox[row.id] = row
+        self.offsets.update(unit.offsets)
+        return entries
 
     def edge(self, edge: Edge) -> Entry:
         """Post one edge: its row, and what it changes of its agent."""
-        seq = self._write(edge, ())
+        seq = self._write(edge, kind_of(edge), agent_of(edge), ())
         match edge:
             case ControlChanged():
-                self._change_agent(edge.agent_id, lambda a: with_control(a, edge.control, self._now))
+                self._change_agent(edge.agent_id, lambda a: with_control(a, edge.control, self.now))
             case Silenced():
                 self._change_agent(edge.agent_id, lambda a: replace(a, is_silent=True))
             case Removed():
                 self.agents[edge.agent_id] = None
             case CommandChanged():
-                activity = _confirmed_activity(edge)
-                if activity is not None:
-                    self._change_agent(edge.command.agent_id, lambda a: replace(a, activity=activity))
+                self._post_command(edge.command)
             case AlertChanged():
-                if edge.alert.type is AlertType.STUCK and not edge.alert.is_firing:
-                    self._change_agent(edge.alert.agent_id, lambda a: replace(a, is_silent=False))
+                self._post_alert(edge.alert)
             case RunChanged():
                 self.runs[edge.run.id] = edge.run
-        return self.entries[seq - self.entries[0].seq]
+        return self.entries[seq - self._first_seq]
 
-    def _post_run(self, run: Run) -> None:
-        self.runs[run.id] = run
-        self._write(RunChanged(run=run), ())
+    def _post_command(self, command: Command) -> None:
+        self.commands[command.id] = command
+        activity = _confirmed_activity(command)
+        if activity is not None:
+            self._change_agent(command.agent_id, lambda a: replace(a, activity=activity))
+
+    def _post_alert(self, alert: Alert) -> None:
+        self.alerts[alert.id] = alert
+        if alert.type is AlertType.STUCK and not alert.is_firing:
+            self._change_agent(alert.agent_id, lambda a: replace(a, is_silent=False))
 
     # -- the books, with this posting's own changes on top
 
     def _seq_of(self, ident: Ident) -> int | None:
         seq = self.idents.get(ident)
         return self._books.seq_of(ident) if seq is None else seq
+
+    def _event(self, seq: int) -> Event | None:
+        if seq in self.completed:
+            return self.completed[seq]
+        if seq < self._first_seq:
+            return self._books.event(seq)
+        body = self.entries[seq - self._first_seq].body
+        return body if isinstance(body, Event) else None
 
     def _agent(self, agent_id: str) -> Agent | None:
         return self.agents[agent_id] if agent_id in self.agents else self._books.agent(agent_id)
@@ -246,19 +307,11 @@ class Posting:
         if agent is not None:
             self.agents[agent_id] = change(agent)
 
-    def _write(self, body: Body, counted: tuple[Counted, ...]) -> int:
+    def _write(self, body: Body, kind: EntryKind, agent_id: str, counted: tuple[Counted, ...]) -> int:
         seq = self._next_seq
-        self._next_seq += 1
-        self.entries.append(
-            Entry(seq=seq, at=self._now, kind=kind_of(body), agent_id=agent_of(body), body=body, counted=counted)
-        )
+        self._next_seq = seq + 1
+        self.entries.append(Entry(seq=seq, at=self.now, kind=kind, agent_id=agent_id, body=body, counted=counted))
         return seq
-
-    def _book(self, agent_id: str, counted: tuple[Counted, ...]) -> None:
-        for one in counted:
-            key = (one.bucket, agent_id, one.model)
-            known = self.rollups.get(key)
-            self.rollups[key] = one.measures if known is None else known + one.measures
 
 
 class Change(Protocol):
@@ -266,55 +319,41 @@ class Change(Protocol):
 
 
 def measures_of(usage: Usage) -> Measures:
-    total = usage.total
+    total = min(usage.total, MOST)
     return Measures(
-        cost=usage.cost or 0,
-        input=usage.input,
-        output=usage.output,
-        cache_read=usage.cache_read,
-        cache_write=usage.cache_write,
+        cost=min(usage.cost or 0, MOST),
+        input=min(usage.input, MOST),
+        output=min(usage.output, MOST),
+        cache_read=min(usage.cache_read, MOST),
+        cache_write=min(usage.cache_write, MOST),
         tokens=total,
         unpriced=total if usage.cost is None else 0,
     )
 
 
-def fill(known: Event, later: Event) -> Event:
-    """``known`` with its empty measures taken from ``later``; ``known`` itself when there is nothing to take.
+def _used(event: Event, usage: Usage) -> Measures:
+    """What an event's usage adds; money read from the past is marked as such."""
+    used = measures_of(usage)
+    return replace(used, past_cost=used.cost) if event.origin is Origin.HISTORY and used.cost else used
 
-    What the first report said stands (design §1, one call, one count).
+
+def counts(event: Event, rank_of: Callable[[SessionKey], int | None]) -> bool:
+    """Whether the sums hold this event's usage: only the best signal of its session counts, whenever it came.
+
+    ``rank_of`` gives a session's best rank so far.
     """
-    changes: dict[str, object] = {
-        field: getattr(later, field)
-        for field in ("usage", "error", "latency_ms", "session_id", "activity")
-        if getattr(known, field) is None and getattr(later, field) is not None
-    }
-    tool = _fill_tool(known.tool, later.tool)
-    if tool is not known.tool:
-        changes["tool"] = tool
-    extra = {key: value for key, value in later.data.items() if key not in known.data}
-    if extra:
-        changes["data"] = {**known.data, **extra}
-    return replace(known, **changes) if changes else known
+    if event.rank == 0 or event.session_id is None:
+        return True
+    best = rank_of((event.agent_id, event.session_id))
+    return best is None or event.rank >= best
 
 
-def _fill_tool(known: Tool | None, later: Tool | None) -> Tool | None:
-    if known is None or later is None:
-        return known or later
-    changes = {
-        field: getattr(later, field)
-        for field in ("args_hash", "result_hash", "args_size", "result_size", "ok")
-        if getattr(known, field) is None and getattr(later, field) is not None
-    }
-    if later.is_blocked and not known.is_blocked:
-        changes["is_blocked"] = True
-    return replace(known, **changes) if changes else known
-
-
-def _with_totals(agent: Agent, counted: tuple[Counted, ...]) -> Agent:
-    cost = tokens = errors = calls = unpriced = 0
+def _with_totals(agent: Agent, session_id: str | None, counted: tuple[Counted, ...]) -> Agent:
+    cost = past = tokens = errors = calls = unpriced = 0
     for one in counted:
         m = one.measures
         cost += m.cost
+        past += m.past_cost
         tokens += m.tokens
         errors += m.errors
         calls += m.tool_calls
@@ -323,18 +362,20 @@ def _with_totals(agent: Agent, counted: tuple[Counted, ...]) -> Agent:
         return agent
     return replace(
         agent,
-        cost=agent.cost + cost,
-        tokens=agent.tokens + tokens,
+        cost=min(agent.cost + cost, _MOST_IN_TOTAL),
+        past_cost=min(agent.past_cost + past, _MOST_IN_TOTAL),
+        session_costs=with_session_cost(agent, session_id, cost - past),
+        tokens=min(agent.tokens + tokens, _MOST_IN_TOTAL),
         error_count=agent.error_count + errors,
         tool_calls=agent.tool_calls + calls,
-        unpriced_tokens=agent.unpriced_tokens + unpriced,
+        unpriced_tokens=min(agent.unpriced_tokens + unpriced, _MOST_IN_TOTAL),
     )
 
 
-def _confirmed_activity(edge: CommandChanged) -> Activity | None:
-    if edge.command.state is not CommandState.CONFIRMED:
+def _confirmed_activity(command: Command) -> Activity | None:
+    if command.state is not CommandState.CONFIRMED:
         return None
-    return {CommandType.PAUSE: Activity.PAUSED, CommandType.STOP: Activity.STOPPED}.get(edge.command.type)
+    return {CommandType.PAUSE: Activity.PAUSED, CommandType.STOP: Activity.STOPPED}.get(command.type)
 
 
-__all__ = ["Books", "CounterState", "Posting", "fill", "measures_of"]
+__all__ = ["MOST", "Books", "Cell", "CounterState", "Posting", "SessionKey", "counts", "fill", "measures_of"]
