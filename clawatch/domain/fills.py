@@ -49,6 +49,8 @@ def _fill_tool(known: Tool | None, later: Tool | None) -> Tool | None:
     if known is None or later is None:
         return known or later
     changes = _missing(known, later, _TOOL)
+    if later.is_blocked and not known.is_blocked:
+        changes["is_blocked"] = True
     return replace(known, **changes) if changes else known
 
 

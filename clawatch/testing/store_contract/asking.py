@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+
+from clawatch.domain.alerts import AlertState
+from clawatch.domain.commands import CommandState
+from clawatch.ports import AlertFilter, Invalid, Page, StorePort
+from clawatch.testing.store_contract.examples import (
+    NOW,
+    alert,
+    alerts_unit,
+    command,
+    commands_unit,
+    run_event,
+)
+
+
+def names(page: Page[object]) -> list[str]:
+    return [item.id for item in page.items]  # type: ignore[attr-defined]
+
+
+class AskingContract:
+    """Alerts, commands and runs: the newest state of each, and lists of them page by page."""
+
+    async def test_an_alert_is_kept_in_its_newest_state(self, store: StorePort) -> None:
+        assert await store.alert("alert_1") is None
+        await store.commit(alerts_unit(alert(version=1, evidence={"count": 4})), NOW)
+        newer = alert(version=2, state=AlertState.RESOLVED, resolved_at=NOW + 1)
+        await store.commit(alerts_unit(newer), NOW + 1)
+        assert await store.alert("alert_1") == newer
+        assert [entry.body.alert.version for entry in await store.read(0, 9)] == [1, 2]  # type: ignore[union-attr]
+
+    async def test_alerts_that_never_fired_are_not_listed(self, store: StorePort) -> None:
+        await store.commit(alerts_unit(alert("p", state=AlertState.PENDING), alert("f")), NOW)
+        assert names(await store.alerts(AlertFilter(), None, 10)) == ["f"]
+        assert {one.id for one in await store.open_alerts()} == {"p", "f"}
+
+    async def test_resolved_alerts_are_not_open(self, store: StorePort) -> None:
+        await store.commit(alerts_unit(alert("a1"), alert("a2")), NOW)
+        await store.commit(alerts_unit(alert("a1", state=AlertState.RESOLVED, resolved_at=NOW)), NOW)
+        assert [one.id for one in await store.open_alerts()] == ["a2"]
+
+    async def test_alerts_come_in_pages_newest_first(self, store: StorePort) -> None:
+        """Alerts of the same instant neither repeat nor vanish between pages."""
+        fired = [alert(f"alert_{i:02}", fired_at=NOW + i // 4) for i in range(22)]
+        await store.commit(alerts_unit(*fired), NOW)
+        seen: list[str] = []
+        cursor = None
+        for _ in range(5):
+            page = await store.alerts(AlertFilter(), cursor, 5)
+            seen += names(page)
+            cursor = page.next
+        assert cursor is None
+        assert seen == [f"alert_{i:02}" for i in range(21, -1, -1)]
+
+    async def test_alerts_are_chosen_by_agent_and_state(self, store: StorePort) -> None:
+        await store.commit(
+            alerts_unit(
+                alert("a1", "build-1"), alert("a2", "build-2", AlertState.RESOLVED), alert("a3", "chat"),
+                alert("a4", ""),
+            ), NOW,
+        )  # fmt: skip
+
+        async def chosen(**where: object) -> list[str]:
+            return sorted(names(await store.alerts(AlertFilter(**where), None, 10)))  # type: ignore[arg-type]
+
+        assert await chosen() == ["a1", "a2", "a3", "a4"]
+        assert await chosen(agents=("build-*",)) == ["a1", "a2"]
+        assert await chosen(agents=("build-*",), state=AlertState.FIRING) == ["a1"]
+        assert await chosen(agent_id="chat") == ["a3"]
+        assert await chosen(agents=("build-*",), agent_id="chat") == []
+
+    async def test_commands_are_kept_and_listed(self, store: StorePort) -> None:
+        sent = [command(f"c{i}", "a" if i % 2 else "b", requested_at=NOW + i, parameters={"n": i}) for i in range(6)]
+        await store.commit(commands_unit(*sent), NOW)
+        done = command("c5", "a", CommandState.CONFIRMED, requested_at=NOW + 5, changed_at=NOW + 9)
+        await store.commit(commands_unit(done), NOW)
+        assert await store.command("c5") == done
+        assert await store.command("none") is None
+        assert names(await store.commands(None, None, 10)) == ["c5", "c4", "c3", "c2", "c1", "c0"]
+        first = await store.commands("a", None, 2)
+        assert names(first) == ["c5", "c3"]
+        rest = await store.commands("a", first.next, 2)
+        assert (names(rest), rest.next) == (["c1"], None)
+        assert {one.id for one in await store.open_commands()} == {"c0", "c1", "c2", "c3", "c4"}
+
+    async def test_runs_come_in_pages_of_the_agents_one_may_see(self, store: StorePort) -> None:
+        await store.append([run_event(f"a{i % 2}", f"r{i}", NOW + i) for i in range(6)], NOW + 9)
+        first = await store.runs(("a1",), None, 2)
+        assert names(first) == ["r5", "r3"]
+        assert names(await store.runs(("a1",), first.next, 2)) == ["r1"]
+        assert len((await store.runs(("*",), None, 10)).items) == 6
+        assert names(await store.runs(("x*",), None, 10)) == []
+
+    @pytest.mark.parametrize("cursor", ["", "x", "12", "x.alert_1", "1.", "9" * 40 + ".a"])
+    async def test_a_page_behind_a_foreign_cursor_is_refused(self, store: StorePort, cursor: str) -> None:
+        with pytest.raises(Invalid):
+            await store.alerts(AlertFilter(), cursor, 10)
+        with pytest.raises(Invalid):
+            await store.commands(None, cursor, 10)
+        with pytest.raises(Invalid):
+            await store.runs(("*",), cursor, 10)
