@@ -163,7 +163,7 @@ class BotApi:
 
     # -- what people do
 
-    async def press(self, button: Mapping[str, Any], message: Shown, user: int, **changes: Any) -> str:
+    async def press(self, button: Mapping[str, Any], message: Shown, /, user: int, **changes: Any) -> str:
         """Press a button with callback data; the id of the query. ``changes`` override the update's fields."""
         data = button["callback_data"]
         chat = changes.pop("chat", None) or chat_of(message.chat)
@@ -173,7 +173,7 @@ class BotApi:
         await self._update("callback_query", {**query, **changes})
         return query_id
 
-    async def say(self, text: str, chat: int, user: int, **changes: Any) -> None:
+    async def say(self, text: str, chat: int, user: int, /, **changes: Any) -> None:
         """Write into a chat; ``changes`` override the message's fields."""
         self._last_message += 1
         entities = [{"type": "bot_command", "offset": 0, "length": len(text.split()[0])}] if text[:1] == "/" else []
@@ -249,6 +249,7 @@ class BotApi:
     async def _get_updates(self, data: dict[str, Any]) -> Any:
         if self.webhook:
             return Fault(409, "Conflict: can't use getUpdates method while webhook is active")
+        await self._tell()
         offset = int(data.get("offset") or 0)
         while self._updates and self._updates[0]["update_id"] < offset:
             self._updates.popleft()

@@ -118,6 +118,8 @@ class Redaction(logging.Filter):
         return text
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == "telegram.Bot" and record.levelno <= logging.DEBUG:
+            return False  # whole messages, one-time login links among them
         said = record.getMessage()
         hidden = self.hide(said)
         if hidden == said:
