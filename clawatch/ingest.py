@@ -21,7 +21,7 @@ class Ingest:
     def __init__(self, store: StorePort, clock: Clock, enrichers: Sequence[Enricher], redact: Redact) -> None:
         self._store = store
         self._clock = clock
-        self._enrichers = enrichers
+        self.enrichers = enrichers
         self._redact = redact
 
     async def accept(self, events: Sequence[Event], principal: Principal) -> Receipt:
@@ -50,7 +50,7 @@ class Ingest:
 
     def _settle(self, event: Event, now: Millis) -> Event:
         event = replace(event, received_at=now, at=min(event.at, now), facts=_cut(event.facts))
-        for enricher in self._enrichers:
+        for enricher in self.enrichers:
             event = enricher.enrich(event)
         return self._redact(event)
 

@@ -1,0 +1,310 @@
+"""The composition root: from a configuration to running parts, in order, on one lifecycle stack."""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from structlog.typing import FilteringBoundLogger
+
+from clawatch.access import Access, AccessSettings
+from clawatch.alerting.desk import Desk
+from clawatch.alerting.outbox import Outbox, Worker
+from clawatch.alerting.routing import Route
+from clawatch.bus import Bus
+from clawatch.clock import SystemClock
+from clawatch.commands import Commands
+from clawatch.config.effective import Config
+from clawatch.config.loading import Loaded
+from clawatch.deeds import Deeds
+from clawatch.domain.access import Scope
+from clawatch.domain.agents import Agent
+from clawatch.domain.journal import Committed
+from clawatch.domain.redaction import Redactor
+from clawatch.domain.time import HOUR, Millis
+from clawatch.fleet import Fleet
+from clawatch.ingest import Ingest, redact_with
+from clawatch.journal import Journal
+from clawatch.lifecycle import Lifecycle
+from clawatch.ports import ClaWatchError, Clock, Core, PartReport, StorePort
+from clawatch.queries import Queries
+from clawatch.rules import Rules, Running
+from clawatch.scheduler import Scheduler
+from clawatch.system import Loops, System
+from clawatch.outgoing import Outgoing
+from clawatch.web.connections import listen
+from clawatch.web.server import WebSettings, serve
+
+ALIVE = "alive_at"
+"""Under this name the store keeps when the daemon was last alive; the gap is its own downtime."""
+ALIVE_EVERY = 10.0
+PRUNE_BUDGET = 5_000
+PRUNE_ROUNDS = 200
+
+
+class Relay:
+    """The store's one listener, passing commits to whoever is at work now; a reload changes who that is."""
+
+    def __init__(self) -> None:
+        self.listeners: tuple[Callable[[Committed], None], ...] = ()
+
+    def __call__(self, committed: Committed) -> None:
+        for listener in self.listeners:
+            listener(committed)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What outlives a reload: the store and the listening socket."""
+
+    store: StorePort
+    relay: Relay
+    sock: socket.socket
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A daemon at work."""
+
+    url: str
+    core: Core
+    access: Access
+    rules: Rules
+    outbox: Outbox
+    desk: Desk
+    scheduler: Scheduler
+    store: StorePort
+
+
+class Misconfigured(ClaWatchError):
+    """The daemon may not run like this; the remedy is in the configuration."""
+
+
+@asynccontextmanager
+async def keep(config: Config, log: FilteringBoundLogger) -> AsyncIterator[Kept]:
+    """Open the store and bind the socket."""
+    async with Lifecycle(log) as life:
+        life.callback("lock", lock(config.data_dir).close)
+        store = await life.enter("store", _open_store(config))
+        relay = Relay()
+        store.listen(relay)
+        sock = listen(config.server.host, config.server.port)
+        life.callback("socket", sock.close)
+        yield Kept(store, relay, sock)
+
+
+def lock(data_dir: Path) -> IO[str]:
+    """Hold the data directory for this process. Raises ClaWatchError when another daemon has it."""
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = (data_dir / "lock").open("a+")
+    except OSError as error:
+        raise ClaWatchError(f"{data_dir} cannot be used: {error.strerror}; set data_dir to a directory of ours") from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise ClaWatchError(f"another ClaWatch runs on {data_dir}; stop it, or set another data_dir") from None
+    return file
+
+
+def _open_store(config: Config) -> AbstractAsyncContextManager[StorePort]:
+    return config.storage.contribution.open(config.storage.settings, config.data_dir)
+
+
+async def first_key(config: Config, store: StorePort, clock: Clock) -> str | None:
+    """The admin key, when it was made just now. Raises Misconfigured when there must be one and is none."""
+    access = Access(store, _access_settings(config), clock)
+    await access.open()
+    try:
+        return await access.first_key()
+    except ClaWatchError as error:
+        raise Misconfigured(str(error)) from None
+
+
+@asynccontextmanager
+async def opened_access(config: Config) -> AsyncIterator[Access]:
+    """Keys and logins alone, for the command line; a daemon may run beside it."""
+    async with _open_store(config) as store:
+        access = Access(store, _access_settings(config), SystemClock())
+        await access.open()
+        yield access
+
+
+@asynccontextmanager
+async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogger) -> AsyncIterator[Daemon]:
+    """Run everything above the store until the context ends."""
+    config = loaded.config
+    store = kept.store
+    async with Lifecycle(log) as life:
+        journal, bus = Journal(store), Bus()
+        fleet = Fleet(await store.agents())
+        notifier_names = [part.name for part in config.notifiers]
+        desk = Desk(store, clock, _routes(config), notifier_names)
+        commands = Commands(store, fleet, clock, ())
+        await desk.load()
+        await commands.load()
+        kept.relay.listeners = (
+            journal.apply, fleet.apply, commands.apply, desk.apply, lambda c: bus.publish(c.entries)
+        )
+        life.callback("bus", bus.close)
+
+        access = Access(store, _access_settings(config), clock)
+        access.bound(kept.sock.getsockname()[1])
+        await access.open()
+        redactor = Redactor(config.redact)
+        ingest = Ingest(store, clock, (), redact_with(redactor.text, redactor.value))
+        scheduler = Scheduler(clock, config.timezone, log)
+        life.callback("scheduler", scheduler.close)
+        http = Outgoing()
+        life.push("http", http.close)
+        loops = Loops(log)
+        outbox = Outbox([], clock, log)
+        rules = Rules(store, journal, fleet, desk, commands, [], _settings_for(config), clock, log)
+        rules.on_blocked = lambda why: outbox.warn(f"ClaWatch cannot write its database: {why}")
+        system = System(clock.now().wall, loops, rules, (), lambda: store.head, _part_reports(loaded))
+        queries = Queries(store, journal, fleet, desk, commands, system.report)
+        deeds = Deeds(commands, desk, fleet, outbox)
+        core = Core(
+            ingest=ingest, queries=queries, commands=deeds, access=access, bus=bus, clock=clock,
+            scheduler=scheduler, http=http, log=log, timezone=config.timezone,
+            vocabularies=tuple(loaded.registry.vocabularies),
+        )
+
+        ingest.enrichers = [await _open(life, part, core, "enricher") for part in config.enrichers]
+        commands.controllers = [await _open(life, part, core, "controller") for part in config.controllers]
+        rules.rules = [
+            Running(part.name, part.contribution.alert_type, await _open(life, part, core, "rule"))
+            for part in config.rules
+        ]
+        workers = [
+            Worker(
+                part.name, await _open(life, part, core, "notifier"), store, fleet, desk, commands, clock, log
+            )
+            for part in config.notifiers
+        ]
+        outbox.workers = {worker.name: worker for worker in workers}
+        system.workers = workers
+        desk.poke = outbox.poke
+
+        await rules.warm_up(await _downtime(store, clock))
+        life.push("loops", loops.close)
+        loops.start("rules", rules.run)
+        for worker in workers:
+            loops.start(f"notifier {worker.name}", worker.run)
+        loops.every("keys", 0.5, access.refresh)
+        loops.every("silences", 1.0, lambda: desk.lift_expired(clock.now().wall))
+        loops.every("alive", ALIVE_EVERY, lambda: _mark_alive(store, clock))
+        loops.every("clock", 1.0, _watch(scheduler))
+        _schedule_jobs(loaded, core, scheduler, store, clock)
+        scheduler.start()
+
+        for part in config.sources:
+            await _open(life, part, core, "source")
+        apis = [(part.name, await _open(life, part, core, "api")) for part in config.apis]
+        await life.enter("web", serve(apis, access, queries, _web_settings(config), clock, log, kept.sock))
+        yield Daemon(access.public_url, core, access, rules, outbox, desk, scheduler, store)
+        await _mark_alive(store, clock)
+
+
+async def _open(life: Lifecycle, part: Any, core: Core, kind: str) -> Any:
+    return await life.enter(f"{kind} {part.name}", part.contribution.open(part.settings, core))
+
+
+def _settings_for(config: Config) -> Callable[[str, Agent], Any]:
+    return lambda rule, agent: config.rule_settings(rule, agent.id, agent.group)
+
+
+def _routes(config: Config) -> list[Route]:
+    return [
+        Route(
+            notifiers=tuple(route.notifiers),
+            severity=route.match.severity or "",
+            rule=route.match.rule,
+            agent=route.match.agent,
+        )
+        for route in config.routes
+    ]
+
+
+def _access_settings(config: Config) -> AccessSettings:
+    server, auth = config.server, config.auth
+    return AccessSettings(
+        keys=auth.fixed_keys,
+        loopback=tuple(Scope(scope) for scope in auth.loopback),
+        token_ttl=auth.token_ttl,
+        host=server.host,
+        port=server.port,
+        public_url=server.public_url,
+        trusted_proxies=server.trusted_proxies,
+        cors_origins=server.cors_origins,
+        guesses=config.limits.login,
+    )
+
+
+def _web_settings(config: Config) -> WebSettings:
+    return WebSettings(rest=config.limits.rest, ingest=config.limits.ingest)
+
+
+def _part_reports(loaded: Loaded) -> tuple[PartReport, ...]:
+    """What does not change while the daemon runs."""
+    plugins = [
+        PartReport(section="plugins", name=report.name, state=report.state, detail=report.detail)
+        for report in loaded.registry.reports
+    ]
+    config = loaded.config
+    used = [
+        PartReport(section=section, name=part.name, state="ok")
+        for section, parts in (
+            ("sources", config.sources),
+            ("controllers", config.controllers),
+            ("enrichers", config.enrichers),
+            ("apis", config.apis),
+        )
+        for part in parts
+    ]
+    return (*plugins, *used)
+
+
+# -- the daemon's own jobs
+
+
+async def _downtime(store: StorePort, clock: Clock) -> Millis:
+    """How long we were away; 0 at the first start."""
+    said = await store.secret(ALIVE)
+    return max(0, clock.now().wall - int(said)) if said else 0
+
+
+async def _mark_alive(store: StorePort, clock: Clock) -> None:
+    await store.put_secret(ALIVE, str(clock.now().wall))
+
+
+def _watch(scheduler: Scheduler) -> Callable[[], Any]:
+    async def watch() -> None:
+        scheduler.watch_clock()
+
+    return watch
+
+
+def _schedule_jobs(loaded: Loaded, core: Core, scheduler: Scheduler, store: StorePort, clock: Clock) -> None:
+    policy = loaded.config.retention.policy
+
+    async def prune() -> None:
+        for _ in range(PRUNE_ROUNDS):
+            if not await store.prune(policy, clock.now().wall, PRUNE_BUDGET):
+                return
+
+    scheduler.every("retention", HOUR, prune)
+    for provided in loaded.registry.jobs.values():
+        job = provided.part
+        run = partial(job.run, core)
+        if job.period is not None:
+            scheduler.every(job.name, job.period, run)
+        if job.daily_at is not None:
+            scheduler.daily(job.name, job.daily_at, run)

@@ -1,0 +1,149 @@
+"""``clawatch run``: the daemon in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from structlog.typing import FilteringBoundLogger
+
+    from clawatch.app import Daemon
+    from clawatch.config.loading import Loaded
+
+LOGIN_LIFE_MINUTES = 15
+
+
+@click.command()
+@click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
+@click.option("--host", help="Instead of server.host.")
+@click.option("--port", type=int, help="Instead of server.port; 0 picks a free one.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Instead of data_dir.")
+@click.option("--quiet", is_flag=True, help="Print no login link and no key.")
+def run(config: Path | None, host: str | None, port: int | None, data_dir: Path | None, quiet: bool) -> None:
+    """Run the daemon until SIGTERM or Ctrl-C. SIGHUP reads the configuration again."""
+    from clawatch.app import Misconfigured
+    from clawatch.config.loading import find_config, load
+    from clawatch.config.problems import ConfigError
+    from clawatch.log import configure
+    from clawatch.ports import ClaWatchError
+
+    options = _options(host, port, data_dir)
+
+    def read() -> Loaded:
+        return load(find_config(config), options=options)
+
+    try:
+        loaded = read()
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    configure(loaded.config.redact)
+    try:
+        _loop(_run(loaded, read, quiet))
+    except ClaWatchError as error:
+        click.echo(f"clawatch: {error}", err=True)
+        sys.exit(2 if isinstance(error, Misconfigured) else 1)
+
+
+def _options(host: str | None, port: int | None, data_dir: Path | None) -> dict[str, Any]:
+    server = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    options: dict[str, Any] = {"server": server} if server else {}
+    if data_dir is not None:
+        options["data_dir"] = str(data_dir.expanduser().absolute())
+    return options
+
+
+def _loop(main: Any) -> None:
+    """Run on uvloop where it exists."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
+
+
+async def _run(loaded: Loaded, read: Callable[[], Loaded], quiet: bool) -> None:
+    import structlog
+
+    from clawatch.app import first_key, keep, work
+    from clawatch.clock import SystemClock
+
+    log = structlog.get_logger("clawatch")
+    clock = SystemClock()
+    signals = Signals()
+    async with keep(loaded.config, log) as kept:
+        key = await first_key(loaded.config, kept.store, clock)
+        current: Loaded | None = loaded
+        is_first = True
+        while current is not None:
+            async with work(current, kept, clock, log) as daemon:
+                if is_first:
+                    await _greet(daemon, key, quiet)
+                    is_first = False
+                current = await _next(current, read, signals, log)
+
+
+async def _next(
+    current: Loaded, read: Callable[[], Loaded], signals: Signals, log: FilteringBoundLogger
+) -> Loaded | None:
+    """The configuration to go on with, once a new one is asked for and right; None when it is time to end."""
+    from clawatch.config.effective import reloadable
+    from clawatch.config.problems import ConfigError
+
+    while await signals.wait() == "reload":
+        try:
+            fresh = read()
+        except ConfigError as error:
+            log.error("config.refused", kept="the old configuration", problems=str(error))
+            continue
+        for key in reloadable(current.config, fresh.config):
+            log.warning("config.needs_restart", key=key)
+        log.info("config.reloaded")
+        return fresh
+    return None
+
+
+class Signals:
+    """SIGTERM and SIGINT end the daemon, SIGHUP reloads it."""
+
+    def __init__(self) -> None:
+        self._heard: asyncio.Queue[str] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        for number, word in ((signal.SIGTERM, "stop"), (signal.SIGINT, "stop"), (signal.SIGHUP, "reload")):
+            loop.add_signal_handler(number, self._heard.put_nowait, word)
+
+    async def wait(self) -> str:
+        return await self._heard.get()
+
+
+async def _greet(daemon: Daemon, key: str | None, quiet: bool) -> None:
+    """Say where we listen, and, where only the owner looks, how to get in."""
+    from clawatch.domain.time import MINUTE
+
+    if not quiet and not is_journal(sys.stdout.fileno()):
+        link = await daemon.access.issue_login(LOGIN_LIFE_MINUTES * MINUTE)
+        click.echo(f"log in once, within {LOGIN_LIFE_MINUTES} minutes: {link}")
+        if key is not None:
+            click.echo(f"the admin key, shown this once: {key}")
+    click.echo(f"listening on {daemon.url}")
+    sys.stdout.flush()
+
+
+def is_journal(descriptor: int) -> bool:
+    """Whether a descriptor leads to the system's journal, by ``$JOURNAL_STREAM`` (systemd.exec(5))."""
+    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return False
+    return (device, inode) == (str(status.st_dev), str(status.st_ino))

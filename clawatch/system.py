@@ -1,0 +1,105 @@
+"""The daemon's view of itself: which parts there are, and how they are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from structlog.typing import FilteringBoundLogger
+
+from clawatch import __version__
+from clawatch.alerting.outbox import Worker
+from clawatch.domain.time import Millis
+from clawatch.ports import PartReport, StoreHealth, SystemReport
+from clawatch.rules import Rules
+
+RESTART_AFTER = 1.0
+"""Seconds until a loop that failed is started again."""
+
+
+@dataclass
+class Loops:
+    """The daemon's own loops: each restarted when it fails, all ended together."""
+
+    log: FilteringBoundLogger
+    failing: dict[str, str] = field(default_factory=dict)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        self.tasks.append(asyncio.create_task(self._keep(name, work), name=name))
+
+    def every(self, name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        async def again() -> None:
+            while True:
+                await work()
+                self.failing.pop(name, None)
+                await asyncio.sleep(seconds)
+
+        self.start(name, again)
+
+    async def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception as error:
+                self.failing[name] = f"{type(error).__name__}: {error}"
+                self.log.exception("loop.failed", loop=name)
+            else:
+                return
+            await asyncio.sleep(RESTART_AFTER)
+
+    async def close(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+@dataclass
+class System:
+    """Gathers what there is to say of the daemon itself."""
+
+    started_at: Millis
+    loops: Loops
+    rules: Rules
+    workers: Sequence[Worker]
+    head: Callable[[], int]
+    parts: tuple[PartReport, ...]
+    """What does not change while the daemon runs: plugins, doors, sources."""
+
+    def report(self) -> SystemReport:
+        """Everything but the store's own part, which the caller adds."""
+        parts = (*self.parts, *self._rule_parts(), *self._notifier_parts(), *self._loop_parts())
+        return SystemReport(
+            version=__version__,
+            started_at=self.started_at,
+            store=StoreHealth(ok=True),
+            outbox=0,
+            journal_head=self.head(),
+            rules_behind=max(0, self.head() - self.rules.offset),
+            parts=parts,
+            status="degraded" if self.rules.is_blocked or self.loops.failing else "ok",
+        )
+
+    def _rule_parts(self) -> list[PartReport]:
+        return [
+            PartReport(
+                section="rules",
+                name=running.name,
+                state="switched off" if running.switched_off else "ok",
+                detail=running.switched_off,
+            )
+            for running in self.rules.rules
+        ]
+
+    def _notifier_parts(self) -> list[PartReport]:
+        return [
+            PartReport(section="notifiers", name=w.name, state=w.state.partition(":")[0], detail=w.state)
+            for w in self.workers
+        ]
+
+    def _loop_parts(self) -> list[PartReport]:
+        return [
+            PartReport(section="loops", name=name, state="failing", detail=detail)
+            for name, detail in self.loops.failing.items()
+        ]
