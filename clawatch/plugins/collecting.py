@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pluggy
 from pluggy import HookCaller, PluginManager, PluginValidationError
@@ -46,7 +46,9 @@ class _Collection:
     reports: list[PluginReport] = field(default_factory=list)
 
     def registry(self) -> Registry:
-        return Registry(**cast("dict[str, Any]", self.sections), reports=tuple(self.reports))
+        sections: dict[str, Any] = dict(self.sections)
+        vocabularies = tuple(provided.part for provided in sections.pop("vocabularies", {}).values())
+        return Registry(**sections, vocabularies=vocabularies, reports=tuple(self.reports))
 
 
 def collect(

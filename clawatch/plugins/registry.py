@@ -63,7 +63,7 @@ class Registry:
 
     stores: Mapping[str, Provided[StoreType]] = field(default_factory=dict)
     sources: Mapping[str, Provided[Contribution[Any]]] = field(default_factory=dict)
-    vocabularies: Mapping[str, Provided[Vocabulary]] = field(default_factory=dict)
+    vocabularies: tuple[Vocabulary, ...] = ()
     """In order of registration, the order in which they are asked."""
     rules: Mapping[str, Provided[RuleType]] = field(default_factory=dict)
     notifiers: Mapping[str, Provided[Contribution[Notifier]]] = field(default_factory=dict)
