@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import msgspec
 from structlog.typing import FilteringBoundLogger
@@ -58,8 +58,7 @@ async def running(
             yield Telegram(settings.chats, courier, core.log, redaction)
         finally:
             listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            await asyncio.wait([listening])
 
 
 class Telegram:

@@ -18,7 +18,7 @@ async def asked(world, text, chat=77, user=77, settings=None, **changes):
     async with world.bot(**settings or {}):
         await world.api.say(text, chat, user, **changes)
         answer = await world.api.called("sendMessage")
-    return world.api.shown[answer.chat, max(id for _, id in world.api.shown)].text
+    return world.api.shown[answer.chat, max(number for _, number in world.api.shown)].text
 
 
 async def ignored(world, text, chat=77, user=77, settings=None, **changes):
