@@ -1,0 +1,31 @@
+"""Claude Code: the vocabulary of its telemetry, its hooks, and the brake that they are."""
+
+from __future__ import annotations
+
+from clawatch.apis.routes import Api
+from clawatch.hookspecs import Job, Vocabulary, hookimpl
+from clawatch.ports import Contribution, Controller
+from clawatch_plugins.claude_code.ageing import EVERY, stop_idle_sessions
+from clawatch_plugins.claude_code.controller import ControllerSettings, open_controller
+from clawatch_plugins.claude_code.door import HooksSettings, open_hooks
+from clawatch_plugins.claude_code.vocabulary import ClaudeCode
+
+
+@hookimpl
+def register_vocabularies() -> list[Vocabulary]:
+    return [ClaudeCode()]
+
+
+@hookimpl
+def register_apis() -> list[Contribution[Api]]:
+    return [Contribution("claude_code", HooksSettings, open_hooks)]
+
+
+@hookimpl
+def register_controllers() -> list[Contribution[Controller]]:
+    return [Contribution("claude_code", ControllerSettings, open_controller)]
+
+
+@hookimpl
+def register_jobs() -> list[Job]:
+    return [Job("claude_code.stop_idle_sessions", stop_idle_sessions, period=EVERY)]

@@ -1,0 +1,34 @@
+"""What is remembered of sessions between requests. Bounded, and lost at a restart: it only sharpens."""
+
+from __future__ import annotations
+
+_CAPACITY = 4096
+
+
+class Recent:
+    """A set that forgets its oldest members."""
+
+    def __init__(self, capacity: int = _CAPACITY) -> None:
+        self._capacity = capacity
+        self._members: dict[str, None] = {}
+
+    def add(self, member: str) -> bool:
+        """Whether it was not there yet."""
+        is_new = self._members.pop(member, self) is self
+        self._members[member] = None
+        if len(self._members) > self._capacity:
+            del self._members[next(iter(self._members))]
+        return is_new
+
+    def __contains__(self, member: str) -> bool:
+        return member in self._members
+
+
+class Sessions:
+    def __init__(self) -> None:
+        self.seen = Recent()
+        """Sessions that have been told of."""
+        self.hooked = Recent()
+        """Sessions whose hooks report. They know the turn exactly; logs only infer it."""
+        self.working = Recent()
+        """Requests to the model that were answered with a call of a tool, so that the turn goes on."""

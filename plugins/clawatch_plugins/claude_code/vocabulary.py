@@ -1,0 +1,133 @@
+"""The vocabulary of Claude Code's telemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from clawatch.apis.telemetry import LogRecord, MetricPoint, Record, SpanRecord
+from clawatch.domain.events import Event, EventType, Signal, Turn
+from clawatch.domain.time import Millis
+from clawatch_plugins.claude_code.identity import KIND, OTLP_SOURCE, Who, identify
+from clawatch_plugins.claude_code.logs import map_log
+from clawatch_plugins.claude_code.metrics import measures_of, tally
+from clawatch_plugins.claude_code.sessions import Sessions
+from clawatch_plugins.claude_code.spans import map_span, outcomes
+
+_SCOPE = "com.anthropic.claude_code"
+Told = tuple[Record, Who]
+
+
+class ClaudeCode:
+    name = "claude_code"
+
+    def __init__(self) -> None:
+        self.sessions = Sessions()
+
+    def detects(self, resource: Mapping[str, Any], scope: str) -> bool:
+        """See ``ports.Vocabulary``. The service's name can be overridden by its user, the scope cannot."""
+        return scope == _SCOPE or scope.startswith(f"{_SCOPE}.") or resource.get("service.name") == KIND
+
+    def map(self, records: Sequence[Any], now: Millis) -> list[Event]:
+        """See ``ports.Vocabulary``."""
+        told: list[Told] = []
+        for record in records:
+            who = identify(record.resource, record.attributes)
+            if who is not None:
+                told.append((_dated(record, now), who))
+        events = self._events(told)
+        beats = _signs_of_life(told, {(event.agent_id, event.session_id) for event in events})
+        return [*self._openings(told), *(self._without_guess(event) for event in events), *beats]
+
+    def _events(self, told: Sequence[Told]) -> list[Event]:
+        events: list[Event] = []
+        usage: list[tuple[MetricPoint, Who]] = []
+        worked = outcomes(record for record, _ in told if isinstance(record, SpanRecord))
+        for record, who in told:
+            event: Event | None = None
+            if isinstance(record, LogRecord):
+                event = map_log(record, who, self.sessions)
+            elif isinstance(record, SpanRecord):
+                event = map_span(record, who, worked)
+            elif measures_of(record):
+                usage.append((record, who))
+            if event is not None:
+                events.append(event)
+        return events + tally(usage)
+
+    def _openings(self, told: Sequence[Told]) -> list[Event]:
+        """For each session told of for the first time: it works in turns, and rests until a prompt says otherwise."""
+        first: dict[str, tuple[Millis, Record, Who]] = {}
+        for record, who in told:
+            at = (record.started or record.at) if isinstance(record, MetricPoint) else record.at
+            known = first.get(who.session_id)
+            if known is None or at < known[0]:
+                first[who.session_id] = (at, record, who)
+        return [
+            _opening(at, record, who)
+            for session, (at, record, who) in first.items()
+            if self.sessions.seen.add(session) and session not in self.sessions.hooked
+        ]
+
+    def _without_guess(self, event: Event) -> Event:
+        if event.turn is None or (event.session_id or "") not in self.sessions.hooked:
+            return event
+        return replace(event, turn=None)
+
+
+def _dated(record: Record, now: Millis) -> Record:
+    return record if record.at else replace(record, at=now)
+
+
+def _opening(at: Millis, record: Record, who: Who) -> Event:
+    return Event(
+        agent_id=who.agent_id,
+        type=EventType.HEARTBEAT,
+        at=at,
+        id=f"session:{who.session_id}",
+        session_id=who.session_id,
+        signal=_signal(record),
+        source=OTLP_SOURCE,
+        facts=who.facts,
+        turn=Turn.CLOSED,
+        is_progress=False,
+        is_hidden=True,
+    )
+
+
+def _signs_of_life(told: Sequence[Told], spoken: set[tuple[str, str | None]]) -> list[Event]:
+    """One for each session that said nothing else: it is alive, which is no progress."""
+    newest: dict[tuple[str, str | None], Told] = {}
+    for record, who in told:
+        key = (who.agent_id, who.session_id)
+        if key not in spoken and (key not in newest or record.at >= newest[key][0].at):
+            newest[key] = (record, who)
+    return [_sign_of_life(record, who) for record, who in newest.values()]
+
+
+def _sign_of_life(record: Record, who: Who) -> Event:
+    signal = _signal(record)
+    return Event(
+        agent_id=who.agent_id,
+        type=EventType.HEARTBEAT,
+        at=record.at,
+        id=f"alive:{signal}:{who.session_id}:{record.at}",
+        session_id=who.session_id,
+        signal=signal,
+        source=OTLP_SOURCE,
+        facts=who.facts,
+        is_progress=False,
+        is_hidden=True,
+    )
+
+
+def _signal(record: Record) -> Signal:
+    match record:
+        case LogRecord():
+            return Signal.LOG
+        case SpanRecord():
+            return Signal.SPAN
+        case MetricPoint():
+            return Signal.METRIC
