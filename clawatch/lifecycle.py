@@ -1,59 +1,75 @@
-"""One stack on which parts are opened, and closed in reverse, each close bounded in time and logged."""
+"""One stack on which the daemon's parts are opened, and closed in reverse."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from time import monotonic
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from structlog.typing import FilteringBoundLogger
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 T = TypeVar("T")
 
-CLOSE_WITHIN = 5.0
-"""Seconds a part may take to close before the next one's turn comes."""
+CLOSE_TIMEOUT = 10.0
+"""Seconds that one part may take to close."""
 
 
 class Lifecycle:
-    """``async with Lifecycle(log) as life``: what is entered is closed at the end, last first.
+    """Open parts with ``enter``; leaving the context closes them, the last one first.
 
-    A part that fails to open closes those before it. A part that fails or hangs while closing is logged and
-    keeps nobody else from closing.
+    A part that cannot be opened raises, after those before it are closed. One that fails to close, or takes too
+    long, is logged and left; the others are closed all the same, in the task that opened them.
     """
 
-    def __init__(self, log: FilteringBoundLogger) -> None:
+    def __init__(self, log: FilteringBoundLogger, timeout: float = CLOSE_TIMEOUT) -> None:
         self._log = log
-        self._closing: list[tuple[str, Callable[[], Awaitable[object]]]] = []
+        self._timeout = timeout
+        self._stack = AsyncExitStack()
+
+    async def enter(self, name: str, part: AbstractAsyncContextManager[T]) -> T:
+        """Open a part."""
+        opened = await part.__aenter__()
+        self.push(name, lambda: part.__aexit__(None, None, None))
+        self._log.debug("part.opened", part=name)
+        return opened
+
+    def push(self, name: str, close: Callable[[], Awaitable[object]]) -> None:
+        """Await ``close`` when it is this part's turn."""
+        self._stack.push_async_callback(self._close, name, close)
+
+    def callback(self, name: str, close: Callable[[], object]) -> None:
+        """Call ``close`` when it is this part's turn."""
+
+        async def closing() -> None:
+            close()
+
+        self.push(name, closing)
+
+    async def close(self) -> None:
+        """Close everything now; once closed there is nothing left to close."""
+        await self._stack.aclose()
 
     async def __aenter__(self) -> Lifecycle:
         return self
 
-    async def enter(self, name: str, part: AbstractAsyncContextManager[T]) -> T:
-        """Open a part; what it gives."""
-        opened = await part.__aenter__()
-        self.push(name, lambda: part.__aexit__(None, None, None))
-        return opened
-
-    def push(self, name: str, close: Callable[[], Awaitable[object]]) -> None:
-        self._closing.append((name, close))
-
-    def callback(self, name: str, close: Callable[[], object]) -> None:
-        async def call() -> None:
-            close()
-
-        self.push(name, call)
-
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        while self._closing:
-            name, close = self._closing.pop()
-            try:
-                async with asyncio.timeout(CLOSE_WITHIN):
-                    await close()
-            except TimeoutError:
-                self._log.error("part.close_timed_out", part=name, seconds=CLOSE_WITHIN)
-            except Exception:
-                self._log.exception("part.close_failed", part=name)
+        await self.close()
+
+    async def _close(self, name: str, close: Callable[[], Awaitable[object]]) -> None:
+        started = monotonic()
+        try:
+            # A time-out in this task, not a task of its own: what was opened here may have to be closed here.
+            async with asyncio.timeout(self._timeout):
+                await close()
+        except TimeoutError:
+            self._log.warning("part.close_timed_out", part=name, seconds=round(monotonic() - started, 1))
+        except Exception:
+            self._log.exception("part.close_failed", part=name)
+        else:
+            self._log.debug("part.closed", part=name)
