@@ -25,7 +25,7 @@ class System:
         return (
             Route("GET", "/api/system", self.system, Scope.READ, "The daemon's own state", gives=SystemView),
             Route(
-                "POST", "/api/notifiers/{name}/test", self.test_notifier, Scope.CONTROL, "Send a test message",
+                "POST", "/api/notifiers/{name}/test", self.test_notifier, Scope.ADMIN, "Send a test message",
                 gives=Done,
             ),
             Route("GET", "/api/openapi.json", self.openapi, Scope.READ, "This document"),
