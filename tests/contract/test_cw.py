@@ -407,7 +407,7 @@ async def test_cw_45_alerts_are_newest_first_and_at_most_a_hundred(cw: Any) -> N
     batch = [{"agentId": f"a{n}", "type": "error", "data": {"error": "boom"}} for n in range(103) for _ in range(4)]
     for agent in range(0, len(batch), 400):
         await cw.post("/api/events", batch[agent : agent + 400])
-        await cw.settled()
+        await cw.settle()
         cw.clock.advance(SECOND)
     alerts = await cw.alerts()
     assert len(alerts) == 100
