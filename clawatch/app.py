@@ -32,12 +32,12 @@ from clawatch.fleet import Fleet
 from clawatch.ingest import Ingest, redact_with
 from clawatch.journal import Journal
 from clawatch.lifecycle import Lifecycle
+from clawatch.outgoing import Outgoing
 from clawatch.ports import ClaWatchError, Clock, Core, PartReport, StorePort
 from clawatch.queries import Queries
 from clawatch.rules import Rules, Running
 from clawatch.scheduler import Scheduler
 from clawatch.system import Loops, System
-from clawatch.outgoing import Outgoing
 from clawatch.web.connections import listen
 from clawatch.web.server import WebSettings, serve
 
@@ -105,7 +105,8 @@ def lock(data_dir: Path) -> IO[str]:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = (data_dir / "lock").open("a+")
     except OSError as error:
-        raise ClaWatchError(f"{data_dir} cannot be used: {error.strerror}; set data_dir to a directory of ours") from None
+        said = f"{data_dir} cannot be used: {error.strerror}; set data_dir to a directory of ours"
+        raise ClaWatchError(said) from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

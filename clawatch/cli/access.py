@@ -1,4 +1,4 @@
-"""``clawatch keys`` and ``clawatch login``: who gets in. They write to the store; the daemon sees it within a second."""
+"""``clawatch keys`` and ``clawatch login``: who gets in. The daemon sees what they write within a second."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def list_(as_json: bool, config: Path | None, data_dir: Path | None) -> None:
                 "expiresAt": None if key.expires_at is None else iso(key.expires_at),
                 "fixed": key.is_fixed,
             }
-            for key in access.keys()
+            for key in access.keys()  # noqa: SIM118 - a method of ours, not a mapping's
         ]
 
     found = _with_access(read, config, data_dir)

@@ -33,6 +33,7 @@ def run(config: Path | None, host: str | None, port: int | None, data_dir: Path 
     from clawatch.app import Misconfigured
     from clawatch.config.loading import find_config, load
     from clawatch.config.problems import ConfigError
+    from clawatch.domain.redaction import Redactor
     from clawatch.log import configure
     from clawatch.ports import ClaWatchError
 
@@ -46,7 +47,7 @@ def run(config: Path | None, host: str | None, port: int | None, data_dir: Path 
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
-    configure(loaded.config.redact)
+    configure(Redactor(loaded.config.redact))
     try:
         _loop(_run(loaded, read, quiet))
     except ClaWatchError as error:
@@ -104,7 +105,7 @@ async def _next(
         try:
             fresh = read()
         except ConfigError as error:
-            log.error("config.refused", kept="the old configuration", problems=str(error))
+            log.error("config.refused", kept="the old one", problems=str(error))  # noqa: TRY400 - no trace wanted
             continue
         for key in reloadable(current.config, fresh.config):
             log.warning("config.needs_restart", key=key)

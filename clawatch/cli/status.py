@@ -15,7 +15,7 @@ import click
 def status(as_json: bool, url: str | None) -> None:
     """Say how every agent is. Needs a key with the scope read in $CLAWATCH_KEY."""
     agents = _get("/api/agents", url)["agents"]
-    alerts = [alert for alert in _get("/api/alerts?state=firing", url)["alerts"]]
+    alerts = _get("/api/alerts?state=firing", url)["alerts"]
     if as_json:
         click.echo(json.dumps({"agents": agents, "alerts": alerts}))
         return

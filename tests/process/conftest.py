@@ -73,11 +73,11 @@ class Launcher:
             "limits": {"rest": None},
         }
         path.write_text(json.dumps({**base, **(config or {})}))
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "clawatch", "run", "--config", str(path),
-            stdout=asyncio.subprocess.PIPE, stderr=(self.home / "log").open("ab"),
-            env={**os.environ, "JOURNAL_STREAM": ""},
-        )
+        with (self.home / "log").open("ab") as log:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "clawatch", "run", "--config", str(path),
+                stdout=asyncio.subprocess.PIPE, stderr=log, env={**os.environ, "JOURNAL_STREAM": ""},
+            )
         url, said = await self._address(child)
         self.port = int(url.rpartition(":")[2])
         return Process(child, url, self.key, said)
