@@ -13,6 +13,7 @@ import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse
 
 from clawatch.domain.time import iso
+from clawatch.rules import Rules
 from clawatch.testing.app import run_app
 from clawatch.testing.clock import FakeClock
 
@@ -34,8 +35,7 @@ class Cw:
     key: str
     clock: FakeClock
     session: ClientSession
-    settle: Callable[[], Awaitable[None]]
-    """Returns when the rules have read everything and the notifiers have said what is due."""
+    rules: Rules
     sockets: list[ClientWebSocketResponse] = field(default_factory=list)
 
     async def ask(
@@ -73,6 +73,21 @@ class Cw:
     async def alerts(self, **query: str) -> list[Any]:
         found: list[Any] = (await self.get("/api/alerts", params=query))["alerts"]
         return found
+
+    async def settle(self) -> None:
+        """The rules have read everything and what fell due has been judged."""
+        while await self.rules.step():
+            pass
+        await self.rules.step()
+
+    async def told(self) -> None:
+        """The notifiers have said everything."""
+        await self.settle()
+
+        async def is_told() -> bool:
+            return bool((await self.get("/api/system"))["outbox"] == 0)
+
+        await self.eventually(is_told)
 
     async def eventually(self, is_so: Callable[[], Awaitable[Any]]) -> Any:
         async with asyncio.timeout(PATIENCE):
@@ -115,7 +130,8 @@ def run_cw(clock: FakeClock, tmp_path: Path) -> RunCw:
     @asynccontextmanager
     async def run(**config: Any) -> AsyncIterator[Cw]:
         async with run_app(tmp_path, config, clock) as app, ClientSession() as session:
-            client = Cw(app.url, app.key, clock, session, app.settle)
+            url = f"http://127.0.0.1:{app.daemon.access.place.port}"  # whatever the public one is
+            client = Cw(url, app.key, clock, session, app.daemon.rules)
             yield client
             for ws in client.sockets:
                 await ws.close()
