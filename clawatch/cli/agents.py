@@ -79,7 +79,7 @@ def _data(text: str | None) -> dict[str, Any]:
     if text is None:
         return {}
     try:
-        data = json.loads(click.get_text_stream("stdin").read() if text == "-" else text)
+        data = json.loads(sys.stdin.read() if text == "-" else text)
     except (ValueError, RecursionError) as error:
         raise click.ClickException(f"--data is not JSON: {error}") from None
     if not isinstance(data, dict):

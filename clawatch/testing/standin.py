@@ -132,8 +132,8 @@ class StandIn:
             return refusal
         loop = asyncio.get_running_loop()
         deadline = loop.time() + float(request.query.get("wait", "0"))
-        while not (commands := self._take_commands({request.match_info["id"]})) and loop.time() < deadline:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 commands come from another thread
+        while not (commands := self._take_commands({request.match_info["id"]})) and loop.time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         return web.json_response({"commands": commands})
 
     async def _take_result(self, request: web.Request) -> web.Response:

@@ -3,6 +3,9 @@
 Signalling the process group alone misses job-control and ``setsid`` children, and one walk over the tree misses
 what forks meanwhile; so it is looked again until two looks agree. A frozen cgroup closes that gap: frozen, all get
 SIGSTOP; thawed, they stop before they run; frozen again, nobody else's SIGCONT can start them.
+
+A shell with job control that sees its child stopped takes that for Ctrl-Z and goes on without it. So parents are
+stopped before their children and continued after them, and never see it.
 """
 
 from __future__ import annotations
@@ -18,8 +21,10 @@ from clawatch.wrap import processes
 from clawatch.wrap.freezer import Freezer
 from clawatch.wrap.processes import Process
 
-_LOOK = 0.02
+_LOOK = 0.01
 _DEADLINE = 5.0
+_ORDERLY = 1.0
+"""Seconds for stopping in order; a parent that will not stop must not save its children from it."""
 _NAMED = 10
 
 
@@ -59,7 +64,7 @@ class Brake:
         if not self._lock.acquire(blocking=False):
             return  # somebody is at work on it already
         try:
-            if self.is_paused:
+            if self.is_paused and self._unfrozen(self._running()):
                 self._stop_until_quiet()
         finally:
             self._lock.release()
@@ -67,9 +72,9 @@ class Brake:
     def resume(self) -> Outcome:
         with self._lock:
             self.is_paused = False
+            left = self._continue_until_running()
             if self._freezer is not None:
                 self._freezer.thaw()
-            left = self._continue_until_running()
             self._held.clear()
         self._changed()
         if left:
@@ -102,20 +107,27 @@ class Brake:
     def _stop_at_once(self) -> None:
         if self._freezer is None or not self._freezer.freeze():
             return
-        self._signal_running(signal.SIGSTOP)
+        for process in self._running():
+            self._stop(process)
         self._freezer.thaw()
 
     def _stop_until_quiet(self) -> list[Process]:
-        deadline = time.monotonic() + _DEADLINE
+        """Who still runs after all efforts."""
+        began = time.monotonic()
         before: set[tuple[int, int]] | None = None
         while True:
-            running = self._signal_running(signal.SIGSTOP)
+            running = self._running()
             now = {process.identity for process in self._alive()}
             if not running and now == before:
                 return []
             before = now
-            if time.monotonic() >= deadline:
+            elapsed = time.monotonic() - began
+            if elapsed >= _DEADLINE:
                 return running
+            pids = {process.pid for process in running}
+            for process in running:
+                if process.parent not in pids or elapsed >= _ORDERLY:
+                    self._stop(process)
             time.sleep(_LOOK)
 
     def _unfrozen(self, left: list[Process]) -> list[Process]:
@@ -125,21 +137,21 @@ class Brake:
         members = self._freezer.members()
         return [process for process in left if process.pid not in members]
 
-    def _signal_running(self, number: signal.Signals) -> list[Process]:
-        """Signal who is not at rest yet; who that was."""
-        running = [process for process in self._alive() if not process.is_at_rest]
-        for process in running:
-            if processes.send(process, number) is None:
-                self._held.add(process.identity)
-        return running
+    def _running(self) -> list[Process]:
+        return [process for process in self._alive() if not process.is_at_rest]
+
+    def _stop(self, process: Process) -> None:
+        if processes.send(process, signal.SIGSTOP) is None:
+            self._held.add(process.identity)
 
     def _continue_until_running(self) -> list[Process]:
+        """Who is still stopped after all efforts."""
         deadline = time.monotonic() + _DEADLINE
         while True:
             stopped = [process for process in self._alive() if process.state == "T" and process.identity in self._held]
             if not stopped or time.monotonic() >= deadline:
                 return stopped
-            for process in stopped:
+            for process in reversed(stopped):
                 processes.send(process, signal.SIGCONT)
             time.sleep(_LOOK)
 
@@ -160,11 +172,11 @@ class Brake:
 
     def _let_act(self, alive: list[Process]) -> None:
         """A stopped process acts on a signal only once it is continued."""
-        if self._freezer is not None:
-            self._freezer.thaw()
-        for process in alive:
+        for process in reversed(alive):
             if process.state == "T":
                 processes.send(process, signal.SIGCONT)
+        if self._freezer is not None:
+            self._freezer.thaw()
 
     def _kill_group(self) -> None:
         if self._freezer is not None:

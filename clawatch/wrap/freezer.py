@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _LOOK = 0.01
+_PREFIX = "clawatch-wrap-"
 
 
 class Freezer:
@@ -22,7 +23,8 @@ class Freezer:
         parent = _own_cgroup()
         if parent is None:
             return None
-        path = parent / f"clawatch-wrap-{os.getpid()}"
+        _sweep(parent)
+        path = parent / f"{_PREFIX}{os.getpid()}"
         try:
             path.mkdir()
         except OSError:
@@ -79,6 +81,13 @@ class Freezer:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_LOOK)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what a killed wrap left behind; a cgroup that somebody lives in refuses."""
+    for path in parent.glob(f"{_PREFIX}*"):
+        if not Path("/proc", path.name.removeprefix(_PREFIX)).exists():
+            Freezer(path).remove()
 
 
 def _own_cgroup() -> Path | None:

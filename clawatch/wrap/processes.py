@@ -53,7 +53,10 @@ def read(pid: int) -> Process | None:
 
 
 def descendants(root: int) -> dict[int, Process]:
-    """Every process below ``root``, zombies included. One look: what forks meanwhile may be missed."""
+    """Every process below ``root``, parents before their children, zombies included.
+
+    One look: what forks meanwhile may be missed.
+    """
     children: dict[int, list[Process]] = {}
     for process in _all():
         children.setdefault(process.parent, []).append(process)

@@ -166,6 +166,7 @@ class Wrapped:
         return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
 
     def _leave(self) -> int:
+        self._supervisor.reap()
         code = self._supervisor.exit_code or 0
         left = [str(process) for process in self._brake.left()] if processes.HAS_PROC else []
         if left:
