@@ -61,7 +61,7 @@ class ClaudeCode:
         """For each session told of for the first time: it works in turns, and rests until a prompt says otherwise."""
         first: dict[str, tuple[Millis, Record, Who]] = {}
         for record, who in told:
-            at = (record.started or record.at) if isinstance(record, MetricPoint) else record.at
+            at = record.at if isinstance(record, LogRecord) else record.started or record.at
             known = first.get(who.session_id)
             if known is None or at < known[0]:
                 first[who.session_id] = (at, record, who)
