@@ -49,6 +49,7 @@ def read_rule_book(
     problems: list[Problem],
 ) -> RuleBook:
     models = _models(settings, rules, registry)
+    bases = {part.name: _base(settings, part.name) for part in rules}
     overrides = []
     for index, raw in enumerate(settings.agents):
         override = validate(AgentOverride, raw, document, ("agents", index), problems)
@@ -58,7 +59,7 @@ def read_rule_book(
         for name, changes in override.rules.items():
             place: Place = ("agents", index, "rules", name)
             if name in models:
-                changed = validate(models[name], _merged(_base(settings, name), changes), document, place, problems)
+                changed = validate(models[name], _merged(bases.get(name, {}), changes), document, place, problems)
                 if changed is not None:
                     own[name] = changed
             elif name not in settings.rules:  # else it was found wrong there
@@ -81,9 +82,7 @@ def _models(
 
 
 def _base(settings: FileSettings, name: str) -> dict[str, Any]:
-    """The rule's own block, as far as it is one: where it is wrong, that was told already."""
-    raw = settings.rules.get(name)
-    return {key: value for key, value in raw.items() if key != USE} if isinstance(raw, dict) else {}
+    return {key: value for key, value in (settings.rules.get(name) or {}).items() if key != USE}
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,10 @@ def validate(model: type[M], values: Any, document: Document, place: Place, prob
 def problems_of(error: ValidationError, model: type[BaseModel], document: Document, place: Place) -> list[Problem]:
     """A problem for each place that pydantic complains about; the branches of a union are told as one."""
     said: dict[Place, list[str]] = {}
-    for found in error.errors(include_url=False, include_input=False):
+    errors = error.errors(include_url=False, include_input=False)
+    for found in errors:
+        if found["type"] == "too_short" and any(_is_inside(other, found) for other in errors):
+            continue  # only because wrong items do not count
         where = _place(found, document, place)
         if any(where[:size] in document.unread for size in range(1, len(where) + 1)):
             continue
@@ -58,6 +61,10 @@ def problems_of(error: ValidationError, model: type[BaseModel], document: Docume
         if words not in said.setdefault(where, []):
             said[where].append(words)
     return [document.problem(where, ", or ".join(words)) for where, words in said.items()]
+
+
+def _is_inside(inner: ErrorDetails, outer: ErrorDetails) -> bool:
+    return len(inner["loc"]) > len(outer["loc"]) and inner["loc"][: len(outer["loc"])] == outer["loc"]
 
 
 def _place(found: ErrorDetails, document: Document, place: Place) -> Place:
