@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from clawatch.domain.alerts import AlertState
@@ -15,8 +17,8 @@ from clawatch.testing.store_contract.examples import (
 )
 
 
-def names(page: Page[object]) -> list[str]:
-    return [item.id for item in page.items]  # type: ignore[attr-defined]
+def names(page: Page[Any]) -> list[str]:
+    return [item.id for item in page.items]
 
 
 class AskingContract:

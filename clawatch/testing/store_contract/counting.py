@@ -20,6 +20,8 @@ from clawatch.testing.store_contract.examples import (
     tokens_of,
 )
 
+SHARED = (HealthCheck.function_scoped_fixture, HealthCheck.differing_executors)
+"""One store serves all examples, and several classes inherit the test."""
 _numbers: Iterator[int] = count()
 """Gives every example an agent of its own, so that examples can share a store."""
 
@@ -136,7 +138,7 @@ class CountingContract:
 
     # -- sums
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=40, deadline=None, suppress_health_check=SHARED)
     @given(batches=st.lists(st.lists(reports, max_size=6), max_size=5), since=st.integers(0, 3 * DAY),
            length=st.integers(0, 2 * DAY))  # fmt: skip
     async def test_every_sum_is_the_sum_of_its_events(

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from clawatch.domain.alerts import AlertState
-from clawatch.domain.events import EventType
+from clawatch.domain.events import Event, EventType
 from clawatch.domain.journal import Committed, Entry, EntryKind, Unit
 from clawatch.domain.time import HOUR, MINUTE
 from clawatch.ports import Conflict, EventFilter, Invalid, StorePort
@@ -81,9 +81,10 @@ class JournalContract:
         await asyncio.gather(*(write(number) for number in range(120)))
         agent = await agent_named(store, "shared")
         assert (agent.cost, agent.tokens) == (600 * 500_000_000, 6_000)
-        seen: dict[int, list[str]] = {}
+        seen: dict[int, list[str | None]] = {}
         for entry in await store.read(0, 1_000):
-            seen.setdefault(entry.body.data["of"], []).append(entry.body.id)  # type: ignore[union-attr]
+            assert isinstance(entry.body, Event)
+            seen.setdefault(entry.body.data["of"], []).append(entry.body.id)
         assert seen == {number: [f"{number}.{step}" for step in range(5)] for number in range(120)}
 
     async def test_ten_thousand_concurrent_appends_get_ten_thousand_seqs(self, store: StorePort) -> None:

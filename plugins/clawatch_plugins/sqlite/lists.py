@@ -1,0 +1,82 @@
+"""Alerts, commands and runs: one by one, the open ones, and page by page."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from clawatch.domain.access import matches
+from clawatch.domain.alerts import Alert
+from clawatch.domain.commands import Command
+from clawatch.domain.pages import Place, parse_place
+from clawatch.domain.runs import Run
+from clawatch.ports import AlertFilter, Invalid, Page
+from clawatch_plugins.sqlite.codec import alert_from, command_from, run_from
+
+T = TypeVar("T")
+
+
+def alerts(con: sqlite3.Connection, where: AlertFilter, cursor: str | None, limit: int) -> Page[Alert]:
+    conditions, arguments = ["fired_at > 0"], []
+    for condition, value in (("agent = ?", where.agent_id), ("state = ?", where.state and where.state.value)):
+        if value is not None:
+            conditions.append(condition)
+            arguments.append(value)
+    return _page(con, "alerts", "fired_at", conditions, arguments, where.agents, cursor, limit, alert_from)
+
+
+def open_alerts(con: sqlite3.Connection) -> list[Alert]:
+    return [alert_from(body) for (body,) in con.execute("SELECT body FROM alerts WHERE state <> 'resolved'")]
+
+
+def commands(con: sqlite3.Connection, agent_id: str | None, cursor: str | None, limit: int) -> Page[Command]:
+    conditions, arguments = (["1"], []) if agent_id is None else (["agent = ?"], [agent_id])
+    return _page(con, "commands", "requested_at", conditions, arguments, ("*",), cursor, limit, command_from)
+
+
+def open_commands(con: sqlite3.Connection) -> list[Command]:
+    return [command_from(body) for (body,) in con.execute("SELECT body FROM commands WHERE open = 1")]
+
+
+def runs(con: sqlite3.Connection, agents: tuple[str, ...], cursor: str | None, limit: int) -> Page[Run]:
+    return _page(con, "runs", "created_at", ["1"], [], agents, cursor, limit, run_from)
+
+
+def _page(
+    con: sqlite3.Connection,
+    table: str,
+    time: str,
+    conditions: list[str],
+    arguments: list[Any],
+    agents: tuple[str, ...],
+    cursor: str | None,
+    limit: int,
+    decode: Callable[[str], T],
+) -> Page[T]:
+    """Newest first; rows are fetched one by one, until the page is full of what the patterns let through."""
+    if cursor is not None:
+        conditions = [*conditions, f"({time}, id) < (?, ?)"]
+        arguments = [*arguments, *_parsed(cursor)]
+    rows = con.execute(
+        f"SELECT {time}, id, agent, body FROM {table} WHERE {' AND '.join(conditions)}"  # noqa: S608 (constants)
+        f" ORDER BY {time} DESC, id DESC",
+        arguments,
+    )
+    found: list[T] = []
+    last: Place | None = None
+    for at, name, agent, body in rows:
+        if not matches(agents, agent):
+            continue
+        if len(found) == limit:
+            return Page(tuple(found), str(last))
+        found.append(decode(body))
+        last = Place(at, name)
+    return Page(tuple(found), None)
+
+
+def _parsed(cursor: str) -> Place:
+    try:
+        return parse_place(cursor)
+    except ValueError as error:
+        raise Invalid(str(error)) from None

@@ -1,0 +1,135 @@
+"""The tables, and how a file comes to have them."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from clawatch.ports import ClaWatchError
+
+APPLICATION_ID = 0x434C5741
+"""``CLWA`` in the file's header (https://www.sqlite.org/fileformat.html#application_id)."""
+MIGRATION_SET = "clawatch"
+MEASURES = (
+    "events", "errors", "tool_calls", "messages", "cost", "past_cost", "input", "output", "cache_read", "cache_write",
+    "tokens", "unpriced",
+)  # fmt: skip
+"""Columns of a sum, named after the fields of ``journal.Measures``."""
+_SUMS = ", ".join(f"{name} INTEGER NOT NULL" for name in MEASURES)
+_ROLLUP = f"""(
+    bucket INTEGER NOT NULL, agent INTEGER NOT NULL, model INTEGER NOT NULL, {_SUMS},
+    PRIMARY KEY (bucket, agent, model)) WITHOUT ROWID"""
+"""``bucket`` counts the table's own grain since the epoch."""
+
+FIRST = f"""
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+CREATE TABLE agent_names (key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE models (key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE agents (agent INTEGER PRIMARY KEY, body TEXT NOT NULL);
+
+CREATE TABLE journal (
+    seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, agent INTEGER NOT NULL,
+    type TEXT, happened INTEGER, hidden INTEGER, spends INTEGER, body TEXT NOT NULL, counted);
+CREATE INDEX journal_agent ON journal (agent, seq);
+CREATE INDEX journal_spends ON journal (happened) WHERE spends = 1;
+CREATE TABLE completed (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE idents (ident BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE minutes {_ROLLUP};
+CREATE TABLE hours {_ROLLUP};
+CREATE TABLE days {_ROLLUP};
+CREATE TABLE counters (
+    series TEXT PRIMARY KEY, started INTEGER NOT NULL, value INTEGER NOT NULL, touched INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE session_ranks (
+    key INTEGER PRIMARY KEY, agent INTEGER NOT NULL, session TEXT NOT NULL, rank INTEGER NOT NULL,
+    touched INTEGER NOT NULL, UNIQUE (agent, session));
+CREATE TABLE session_cells (
+    session INTEGER NOT NULL, minute INTEGER NOT NULL, model INTEGER NOT NULL, {_SUMS},
+    PRIMARY KEY (session, minute, model)) WITHOUT ROWID;
+
+CREATE TABLE alerts (
+    id TEXT PRIMARY KEY, agent TEXT NOT NULL, state TEXT NOT NULL, fired_at INTEGER NOT NULL,
+    resolved_at INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE INDEX alerts_fired ON alerts (fired_at, id);
+CREATE INDEX alerts_open ON alerts (id) WHERE state <> 'resolved';
+CREATE TABLE commands (
+    id TEXT PRIMARY KEY, agent TEXT NOT NULL, open INTEGER NOT NULL, requested_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE INDEX commands_requested ON commands (requested_at, id);
+CREATE INDEX commands_agent ON commands (agent, requested_at, id);
+CREATE INDEX commands_open ON commands (id) WHERE open = 1;
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, agent TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+    body TEXT NOT NULL);
+CREATE INDEX runs_created ON runs (created_at, id);
+
+CREATE TABLE outbox (
+    place INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, notifier TEXT NOT NULL, thread TEXT NOT NULL,
+    next_at INTEGER NOT NULL, attempts INTEGER NOT NULL, holder TEXT, claimed_until INTEGER, body TEXT NOT NULL);
+CREATE INDEX outbox_thread ON outbox (notifier, thread, place);
+CREATE TABLE refs (
+    notifier TEXT NOT NULL, thread TEXT NOT NULL, ref TEXT NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (notifier, thread)) WITHOUT ROWID;
+CREATE TABLE offsets (consumer TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE silences (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE keys (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE logins (code_hash TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+"""
+"""``body`` is the value as JSON; ``journal.counted`` is JSON too, or the bare minute of one plain event."""
+
+
+def first(db: Any) -> None:
+    for statement in FIRST.split(";"):
+        db.conn.execute(statement)
+    db.conn.execute("INSERT INTO meta VALUES ('id', ?)", (secrets.token_hex(6),))
+    db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+MIGRATIONS = (first,)
+"""In order; what has been released is never changed, only followed by another."""
+
+
+def prepare(con: sqlite3.Connection, path: Path) -> None:
+    """Bring the file up to date. Raises ClaWatchError when it is not ours to touch."""
+    if not _pending(con, path):
+        return
+    from sqlite_utils import Database, Migrations  # takes a tenth of a second, and is needed once per release
+
+    migrations = Migrations(MIGRATION_SET)
+    for migration in MIGRATIONS:
+        migrations(name=migration.__name__)(migration)
+    # Not in WAL mode yet: a transaction around them all keeps two processes that open a new file apart.
+    con.execute("BEGIN IMMEDIATE")
+    try:
+        migrations.apply(Database(con, recursive_triggers=False, execute_plugins=False))
+        con.execute("COMMIT")
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+
+
+def _pending(con: sqlite3.Connection, path: Path) -> bool:
+    tables = {name for (name,) in con.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    [application_id] = con.execute("PRAGMA application_id").fetchone()
+    if not tables:
+        return True
+    if application_id != APPLICATION_ID or "_sqlite_migrations" not in tables:
+        raise ClaWatchError(
+            f"{path} is the database of another program; set storage.sqlite.path to a file for ClaWatch alone"
+        )
+    applied = {
+        name
+        for (name,) in con.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (MIGRATION_SET,))
+    }
+    known = {migration.__name__ for migration in MIGRATIONS}
+    if applied - known:
+        raise ClaWatchError(
+            f"{path} was written by a newer ClaWatch (it has the migration {min(applied - known)!r}); "
+            "install that version, or restore a backup made before the upgrade"
+        )
+    return applied != known
