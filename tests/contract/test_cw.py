@@ -486,3 +486,9 @@ async def test_x_07_every_refusal_is_an_error_in_json(cw: Any, method: str, path
     answer = await cw.ask(method, path)
     assert answer.status == status
     assert isinstance(answer.body["error"], str)
+
+
+async def test_cw_16_resume_gives_a_running_agent_that_had_paused_by_itself(cw: Any) -> None:
+    await cw.say("a", "status_change", status="paused")
+    assert (await cw.agent())["status"] == "paused"
+    assert (await cw.post("/api/agents/a/resume"))["status"] == "running"

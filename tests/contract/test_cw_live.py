@@ -174,6 +174,19 @@ async def test_an_agent_that_spoke_often_at_once_is_shown_once(cw: Any) -> None:
     assert (await hear(ws))["data"]["id"] == "b"
 
 
+async def test_an_event_that_a_later_report_completes_is_told_again_under_its_seq(cw: Any) -> None:
+    ws = await cw.connect()
+    await subscribe(ws, topics=["events"])
+    call = {"agentId": "a", "type": "tool_call", "sessionId": "s", "callId": "c"}
+    await cw.post("/api/events", {**call, "data": {"toolName": "exec"}})
+    again = await cw.post("/api/events", {**call, "data": {"toolName": "exec", "ok": False, "costUsd": 1}})
+    assert (again["accepted"], again["duplicates"]) == (0, 1)
+    first, completed = (await hear(ws))["data"], (await hear(ws))["data"]
+    assert first["seq"] == completed["seq"]
+    assert completed["data"] == {"toolName": "exec", "ok": False, "costUsd": 1, "tokenCount": 0}
+    assert (await cw.get("/api/events"))["events"] == [completed]
+
+
 async def test_a_removed_agent_is_told_as_deleted(cw: Any) -> None:
     await cw.say()
     ws = await cw.connect()

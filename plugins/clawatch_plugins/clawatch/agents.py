@@ -13,6 +13,7 @@ from clawatch.domain.events import Event
 from clawatch.domain.time import DAY, Millis
 from clawatch.ports import Core, EventFilter
 from clawatch_plugins.clawatch.asking import flag_of, text_of, words_of
+from clawatch_plugins.clawatch.shown import ShownAgents
 from clawatch_plugins.clawatch.views import agent_detail, agent_view, event_view
 from clawatch_plugins.clawatch.wire import AgentDetail, AgentList, AgentView, Done, Total
 from clawatch_plugins.clawatch.words import SEED_TYPES, STATUS_WORDS, WORD_OF
@@ -26,8 +27,9 @@ GONE_AFTER: Millis = DAY
 
 
 class Agents:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, shown: ShownAgents) -> None:
         self._core = core
+        self._shown = shown
 
     def routes(self) -> tuple[Route, ...]:
         one = "/api/agents/{id}"
@@ -54,36 +56,33 @@ class Agents:
         words = words_of(request, "status", STATUS_WORDS)
         group, text = text_of(request, "group"), (text_of(request, "q") or "").casefold()
         oldest = 0 if flag_of(request, "all") else self._core.clock.now().wall - GONE_AFTER
-        views = tuple(
-            self._view(agent)
+        shown = [
+            self._shown.json_of(agent)
             for agent in self._core.queries.agents(principal)
             if (not words or WORD_OF[agent.status] in words)
             and (group is None or agent.group == group)
             and (not text or _mentions(agent, text))
             and not _is_gone(agent, oldest)
-        )
-        return reply(AgentList(agents=views, pagination=Total(total=len(views))))
+        ]
+        return reply({"agents": shown, "pagination": Total(total=len(shown))})
 
     async def detail(self, request: web.Request, principal: Principal) -> web.Response:
         agent = self._core.queries.agent(request.match_info["id"], principal)
         where = EventFilter(agent_id=agent.id, types=SEED_TYPES)
         page = await self._core.queries.events(principal, where, limit=RECENT)
         recent = tuple(event_view(entry.seq, entry.body) for entry in page.items if isinstance(entry.body, Event))
-        return reply(agent_detail(self._view(agent), recent))
+        return reply(agent_detail(agent_view(agent, self._core.queries.controlling(agent)), recent))
 
     def _control(self, verb: CommandType) -> Handler:
         async def control(request: web.Request, principal: Principal) -> web.Response:
             agent, _ = await self._core.commands.control(request.match_info["id"], verb, principal)
-            return reply(self._view(agent))
+            return reply(self._shown.json_of(agent))
 
         return control
 
     async def remove(self, request: web.Request, principal: Principal) -> web.Response:
         await self._core.commands.remove_agent(request.match_info["id"], principal)
         return reply(Done())
-
-    def _view(self, agent: Agent) -> AgentView:
-        return agent_view(agent, self._core.queries.controlling(agent))
 
 
 def _mentions(agent: Agent, text: str) -> bool:

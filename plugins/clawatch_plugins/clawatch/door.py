@@ -13,15 +13,17 @@ from clawatch_plugins.clawatch.events import Events
 from clawatch_plugins.clawatch.keys import Keys
 from clawatch_plugins.clawatch.live import Live
 from clawatch_plugins.clawatch.runs import Runs
+from clawatch_plugins.clawatch.shown import ShownAgents
 from clawatch_plugins.clawatch.system import System
 
 PATHS = ("/api/", "/ws")
 
 
 def api_of(core: Core) -> Api:
+    shown = ShownAgents(core)
     parts = (
-        Agents(core), Events(core), Alerts(core), Commands(core), Costs(core), Runs(core), Keys(core),
-        System(core, lambda: api), Live(core),
+        Agents(core, shown), Events(core), Alerts(core), Commands(core), Costs(core), Runs(core), Keys(core),
+        System(core, lambda: api), Live(core, shown),
     )
     api = Api(routes=tuple(route for part in parts for route in part.routes()), envelope=clawatch_envelope, paths=PATHS)
     return api

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from clawatch.domain.access import Principal
-from clawatch.domain.agents import Agent
 from clawatch.domain.events import Event, EventType
 from clawatch.domain.journal import AlertChanged, CommandChanged, Entry, Fill, RunChanged
 from clawatch.domain.time import iso
-from clawatch.ports import Controlling, Core, NotFound
-from clawatch_plugins.clawatch.views import agent_view, alert_view, command_view, event_view, run_view
+from clawatch.ports import Core, NotFound
+from clawatch_plugins.clawatch.shown import ShownAgents
+from clawatch_plugins.clawatch.views import alert_view, command_view, event_view, run_view
 from clawatch_plugins.clawatch.wire import AgentGone, Message
 
 TOPICS = ("agents", "events", "alerts", "commands", "runs")
@@ -23,10 +23,10 @@ LARGEST_KEPT = 16 * 1024
 
 
 class Frames:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, shown: ShownAgents) -> None:
         self._core = core
+        self._shown = shown
         self._frames: OrderedDict[int, str | None] = OrderedDict()
-        self._agents: OrderedDict[str, tuple[Agent, Controlling, bytes]] = OrderedDict()
 
     def of_entry(self, entry: Entry, cursor: str) -> str | None:
         """An entry as a message; None when people are shown nothing of it."""
@@ -35,7 +35,9 @@ class Frames:
         told = self._told(entry)
         frame = None if told is None else _encode(told[0], cursor, iso(entry.at), told[1])
         if frame is None or len(frame) <= LARGEST_KEPT:
-            _keep(self._frames, entry.seq, frame)
+            self._frames[entry.seq] = frame
+            if len(self._frames) > KEPT:
+                self._frames.popitem(last=False)
         return frame
 
     def _told(self, entry: Entry) -> tuple[str, Any] | None:
@@ -60,16 +62,7 @@ class Frames:
             agent = self._core.queries.agent(agent_id, principal)
         except NotFound:
             return _encode("agent", cursor, now, AgentGone(id=agent_id))
-        return _encode("agent", cursor, now, msgspec.Raw(self._agent_json(agent)))
-
-    def _agent_json(self, agent: Agent) -> bytes:
-        controlling = self._core.queries.controlling(agent)
-        known = self._agents.get(agent.id)
-        if known is not None and known[0] is agent and known[1] == controlling:
-            return known[2]
-        made = msgspec.json.encode(agent_view(agent, controlling))
-        _keep(self._agents, agent.id, (agent, controlling, made))
-        return made
+        return _encode("agent", cursor, now, self._shown.json_of(agent))
 
 
 def topic_of(entry: Entry) -> str | None:
@@ -96,9 +89,3 @@ def event_type_of(entry: Entry) -> EventType | None:
 
 def _encode(kind: str, cursor: str, timestamp: str, data: Any) -> str:
     return msgspec.json.encode(Message(type=kind, cursor=cursor, timestamp=timestamp, data=data)).decode()
-
-
-def _keep(kept: OrderedDict[Any, Any], key: object, value: object) -> None:
-    kept[key] = value
-    if len(kept) > KEPT:
-        kept.popitem(last=False)

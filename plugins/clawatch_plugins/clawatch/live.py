@@ -20,6 +20,7 @@ from clawatch.domain.time import iso
 from clawatch.ports import Core, Invalid, NotFound
 from clawatch_plugins.clawatch.asking import checked_texts, known_word
 from clawatch_plugins.clawatch.frames import TOPICS, Frames
+from clawatch_plugins.clawatch.shown import ShownAgents
 from clawatch_plugins.clawatch.stream import Filter, Stream
 from clawatch_plugins.clawatch.wire import Message, Pong, Signpost, Subscribe
 from clawatch_plugins.clawatch.words import say
@@ -29,9 +30,9 @@ POLICY = 1008
 
 
 class Live:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, shown: ShownAgents) -> None:
         self._core = core
-        self._frames = Frames(core)
+        self._frames = Frames(core, shown)
         self._limits = SocketLimits()
         self._codec = Codec(token=token_of_auth)
 
