@@ -40,8 +40,9 @@ class Connection(web.RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """What is not even HTTP, and what escaped the application."""
-        self._log.info("http.malformed", status=status, error=type(exc).__name__)
+        """What is not even HTTP, and connections that broke off. Not with its message: that quotes the request."""
+        say = self._log.info if status == 400 else self._log.debug
+        say("http.malformed" if status == 400 else "http.cut", error=type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is on its way already")
         message = "The request is not valid HTTP" if status == 400 else "Internal error"

@@ -90,7 +90,9 @@ class Gate:
             if error.status < 400:
                 raise
             return _framework_problem(request, error)
-        except Exception:
+        except Exception as error:
+            if isinstance(error, ConnectionError) and request.transport is None:
+                raise  # the client has gone; nobody is left to answer
             self._log.exception("http.failed", method=request.method, path=request.rel_url.raw_path)
             if request.writer.output_size > 0:
                 raise ConnectionResetError from None  # too late for another answer: cut it

@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clawatch.apis import bodies
 from clawatch.apis.bodies import decode_json, read_body, read_json
 from clawatch.apis.envelopes import Refused, clawatch_envelope
 
@@ -176,19 +177,24 @@ def test_no_bytes_at_all_do_more_than_be_refused(body: bytes) -> None:
         json.dumps(value, allow_nan=False)
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.binary(max_size=300), st.integers(1, 20), st.integers(0, 300))
-def test_inflation_does_not_depend_on_where_chunks_end(data: bytes, step: int, limit: int) -> None:
-    from clawatch.apis import bodies
-
-    packed, body, inflater = gzip.compress(data), bytearray(), None
-    try:
-        for start in range(0, len(packed), step):
-            inflater = bodies._inflate(packed[start : start + step], inflater, body, limit)
-    except Refused:
-        assert len(data) > limit
-        assert len(body) == limit + 1
-    else:
-        assert bytes(body) == data
-        assert inflater is not None
-        assert inflater.eof
+@settings(max_examples=200, deadline=None)
+@given(
+    st.binary(max_size=100) | st.integers(0, 2_000).map(lambda size: b"a" * size),
+    st.sampled_from([31, 15, -15]), st.integers(1, 20), st.integers(1, 300), st.integers(0, 2_000),
+)
+def test_inflation_does_not_depend_on_where_chunks_or_pieces_end(
+    data: bytes, wbits: int, step: int, piece: int, limit: int
+) -> None:
+    packed, body, inflater = deflate(data, wbits), bytearray(), None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bodies, "PIECE", piece)
+        try:
+            for start in range(0, len(packed), step):
+                inflater = bodies._inflate(packed[start : start + step], inflater, body, limit)
+        except Refused:
+            assert len(data) > limit
+            assert len(body) == limit + 1
+        else:
+            assert bytes(body) == data
+            assert inflater is not None
+            assert inflater.eof

@@ -225,14 +225,15 @@ async def test_messages_over_the_rate_are_refused_with_the_figures_and_the_conne
 
 async def test_the_doors_code_closes_it_once_all_that_was_sent_has_gone_out(door: Door) -> None:
     async def farewell(session: Session) -> None:
-        for n in range(50):
-            session.send(n)
+        for n in range(200):
+            session.send([n, "x" * 60_000])  # more than the system's buffers take at once
         session.close(4004, "no such channel")
         session.send("never sent")
 
     door.handler = farewell
+    door.limits = SocketLimits(queue_bytes=20_000_000)
     ws = await door.connect()
-    assert [await heard(ws) for _ in range(50)] == list(range(50))
+    assert [(await heard(ws))[0] for _ in range(200)] == list(range(200))
     assert await closed(ws) == 4004
 
 
