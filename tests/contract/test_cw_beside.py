@@ -429,7 +429,7 @@ async def test_the_interface_is_described_by_itself(cw: Any) -> None:
     assert {"lastHeartbeat", "costUsd", "control"} <= agent.keys()
 
 
-@pytest.mark.parametrize("content_type", ["%%%", "text/plain; charset=nonsense", "", "application/json; charset=utf-16"])
+@pytest.mark.parametrize("content_type", ["%%%", "text/plain; charset=x", "", "application/json; charset=utf-16"])
 async def test_an_odd_content_type_does_not_matter(cw: Any, content_type: str) -> None:
     answer = await cw.ask("POST", "/api/events", data=json.dumps(BEAT), headers={"Content-Type": content_type})
     assert answer.status == 201
