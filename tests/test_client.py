@@ -375,7 +375,7 @@ def test_what_could_not_be_sent_is_replayed_as_late(daemon: StandIn, tmp_path: P
 def test_heartbeats_of_the_timer_are_not_spooled(tmp_path: Path) -> None:
     client = Client("a", "http://127.0.0.1:9", spool=tmp_path, heartbeat_every=0.02)
     client.start()
-    until(lambda: client._sender is not None and client._sender._failures > 1)
+    until(lambda: client._sender is not None and client._sender._delivery.failures > 1)
     client.stop()
     client.close()
     assert {event["type"] for event in spooled(tmp_path)} == {"status_change"}

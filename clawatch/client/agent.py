@@ -17,8 +17,9 @@ from types import TracebackType
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 from clawatch.client.commands import Command, Commands, Result, State
-from clawatch.client.events import encode, say_error, timestamp
+from clawatch.client.events import encode, is_failure, timestamp, where
 from clawatch.client.pausing import CONTROLS, Pause
+from clawatch.client.reports import Reports
 from clawatch.client.sender import Line, Sender
 from clawatch.client.spool import DEFAULT_LIMIT, Spool, default_root, folder
 from clawatch.client.transport import DEFAULT_URL, Transport
@@ -48,7 +49,7 @@ def _quiet(method: Callable[P, None]) -> Callable[P, None]:
     return wrapped
 
 
-class Client:
+class Client(Reports):
     """One agent's line to ClaWatch. Costs nothing until the first event: no thread, no file, no connection.
 
     ``with Client("nightly") as agent:`` reports running at its start, stopped at its end, and an exception as
@@ -101,63 +102,6 @@ class Client:
 
     # -- what happens -------------------------------------------------------------------------------------
 
-    def heartbeat(self, message: str | None = None) -> None:
-        """The agent itself says that it gets on; this counts as progress."""
-        self.event("heartbeat", {"progress": True, "message": message})
-
-    def tool_call(
-        self,
-        name: str,
-        arguments: Any = None,
-        result: Any = None,
-        ok: bool = True,
-        duration_ms: float | None = None,
-        *,
-        call_id: str | None = None,
-        **data: Any,
-    ) -> None:
-        """A tool was called. Equal arguments (and results) again and again are how a loop is noticed."""
-        told = {"toolName": name, "arguments": arguments, "result": result, "ok": bool(ok), "durationMs": duration_ms}
-        self.event("tool_call", {**data, **told}, call_id=call_id)
-
-    def error(self, message: object, **data: Any) -> None:
-        """Something went wrong; ``message`` is text or an exception."""
-        said = say_error(message) if isinstance(message, BaseException) else str(message)
-        self.event("error", {**data, "error": said})
-
-    def cost(
-        self,
-        usd: float | None = None,
-        model: str | None = None,
-        input_tokens: int | None = None,
-        output_tokens: int | None = None,
-        cache_read_tokens: int | None = None,
-        cache_write_tokens: int | None = None,
-        *,
-        tokens: int | None = None,
-        call_id: str | None = None,
-        **data: Any,
-    ) -> None:
-        """Money or tokens were used. ``input_tokens`` includes cached ones; without ``usd`` the server prices them."""
-        told = {
-            "costUsd": usd,
-            "model": model,
-            "inputTokens": input_tokens,
-            "outputTokens": output_tokens,
-            "cacheReadTokens": cache_read_tokens,
-            "cacheWriteTokens": cache_write_tokens,
-            "tokenCount": tokens,
-        }
-        self.event("cost", {**data, **told}, call_id=call_id)
-
-    def message(self, text: str, **data: Any) -> None:
-        """Something that was said to or by the agent."""
-        self.event("message", {**data, "message": text})
-
-    def status(self, status: str, reason: str | None = None, **data: Any) -> None:
-        """``running, idle, paused, stopped, error`` or ``pending``."""
-        self.event("status_change", {**data, "status": status, "reason": reason})
-
     @_quiet
     def event(
         self,
@@ -169,7 +113,7 @@ class Client:
         phase: str | None = None,
         session: str | None = None,
     ) -> None:
-        """Any event; what is None in ``data`` is left out."""
+        """See Reports."""
         if self._sender is not None:
             self._sender.put(Line(self._encode(type, data or {}, id, call_id, phase, session)))
 
@@ -191,8 +135,8 @@ class Client:
     @_quiet
     def stop(self, error: BaseException | None = None, **data: Any) -> None:
         """The end of what ``start`` began; ``error`` is reported first."""
-        if error is not None and _is_failure(error):
-            self.error(error, where=_where(error))
+        if error is not None and is_failure(error):
+            self.error(error, where=where(error))
         with self._lock:
             self._depth = max(0, self._depth - 1)
             if self._depth:
@@ -350,21 +294,6 @@ class Client:
             self._sender.reset()
         if self._commands is not None:
             self._commands.reset()
-
-
-def _is_failure(error: BaseException) -> bool:
-    """An interrupt, a cancellation or a clean exit is an end, not a failure."""
-    if isinstance(error, SystemExit):
-        return error.code not in (None, 0)
-    return isinstance(error, Exception)
-
-
-def _where(error: BaseException) -> str | None:
-    """File and line of the innermost frame."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return None if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
 
 
 _living: weakref.WeakSet[Client] = weakref.WeakSet()

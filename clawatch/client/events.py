@@ -96,6 +96,21 @@ def say_error(error: BaseException) -> str:
     return _text(f"{type(error).__name__}: {said}" if said else type(error).__name__)
 
 
+def is_failure(error: BaseException) -> bool:
+    """An interrupt, a cancellation or a clean exit is an end, not a failure."""
+    if isinstance(error, SystemExit):
+        return error.code not in (None, 0)
+    return isinstance(error, Exception)
+
+
+def where(error: BaseException) -> str | None:
+    """File and line of the innermost frame."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return None if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+
+
 def _digested(value: Any) -> Any:
     raw = _dumps(value)
     if len(raw) <= _MAX_VALUE:

@@ -7,16 +7,15 @@ from there to the daemon once it answers again.
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from enum import Enum
 from typing import Any, NamedTuple
 
+from clawatch.client.delivery import Delivery
 from clawatch.client.spool import Spool
-from clawatch.client.transport import Answer, Transport, Unreachable
+from clawatch.client.transport import Transport
 
 log = logging.getLogger("clawatch.client")
 
@@ -25,24 +24,16 @@ _LINGER = 0.5
 """Seconds an event waits for company."""
 _PATIENCE = 5.0
 """Seconds of failing after which events go to the spool."""
-_MAX_BACKOFF = 30.0
 _BATCH = 500
 _BATCH_BYTES = 1024 * 1024
 _MAX_QUEUED = 10_000
 _MAX_QUEUED_BYTES = 16 * 1024 * 1024
-_REFUSED = frozenset({400, 413, 422})
-"""Statuses that say the events themselves are wrong: sending them again cannot help."""
 
 
 class Line(NamedTuple):
     text: bytes
     is_kept: bool = True
     """Whether it is worth spooling; an old heartbeat is not."""
-
-
-class _Fate(Enum):
-    DONE = "done"
-    LATER = "later"
 
 
 class Sender:
@@ -72,15 +63,12 @@ class Sender:
         self._is_closing = False
         self._is_hurried = False
         self._first_at = 0.0
-        self._failing_since: float | None = None
-        self._not_before = 0.0
-        self._failures = 0
-        self._is_down = False
         self._unsent = 0
         self._is_full = False
         self._next_beat: float | None = None
         self._has_spooled = True
         self._transport.close()
+        self._delivery = self._new_delivery()
         if self._spool is not None:
             self._spool.forget()
 
@@ -114,7 +102,7 @@ class Sender:
         """Try to send everything now; whether the daemon took all of it within ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         with self._wake:
-            unsent = self._unsent
+            missed = self._missed()
             self._is_hurried = True
             self._wake.notify_all()
             while (self._queue or self._sending) and self._thread is not None:
@@ -122,7 +110,7 @@ class Sender:
                 if left <= 0:
                     return False
                 self._wake.wait(left)
-            return self._unsent == unsent and not self._queue
+            return self._missed() == missed and not self._queue
 
     def close(self, timeout: float) -> None:
         """Send what there is once more, spool what is left, and end the thread. A later ``put`` starts anew."""
@@ -137,10 +125,18 @@ class Sender:
             left = [*self._sending, *self._drained()] if is_late else []
             if is_late:  # it ends by itself when its request does
                 self._transport = self._transport.clone()
+                self._delivery = self._new_delivery()
             self._thread = None
             self._is_closing = False
         self._keep(left)
         self._close_spool()
+
+    def _missed(self) -> int:
+        return self._unsent + self._delivery.refused
+
+    def _new_delivery(self) -> Delivery:
+        fallback = "kept on disk" if self._spool is not None else "lost if this lasts"
+        return Delivery(self._transport, self._answered, fallback)
 
     # -- the thread ---------------------------------------------------------------------------------------
 
@@ -154,7 +150,7 @@ class Sender:
             self._work_safely()
         if self._is_mine():
             self._work_safely()
-            self._transport.close()
+            self._delivery.close()
 
     def _is_mine(self) -> bool:
         """False once ``close`` has given up on this thread, or a fork left it behind."""
@@ -165,7 +161,7 @@ class Sender:
             self._work()
         except Exception as error:  # the agent's reports must outlive a mistake of ours
             log.exception("sending failed")
-            self._failed(type(error).__name__, None)
+            self._delivery.fail(type(error).__name__)
 
     def _wait(self) -> bool:
         """Until there is something to do. False: closing."""
@@ -182,16 +178,16 @@ class Sender:
         if self._queue:
             is_urgent = self._is_hurried or len(self._queue) >= _BATCH
             due = now if is_urgent else self._first_at + _LINGER
-            moments.append(due if self._is_hurried else max(due, self._not_before))
+            moments.append(due if self._is_hurried else max(due, self._delivery.not_before))
         elif self._has_spooled and self._spool is not None:
-            moments.append(self._not_before)
+            moments.append(self._delivery.not_before)
         return min(moments) - now if moments else None
 
     def _work(self) -> None:
         self._beat_if_due()
         if self._queue:
             self._send_queue()
-        elif not self._is_closing and time.monotonic() >= self._not_before:
+        elif not self._is_closing and time.monotonic() >= self._delivery.not_before:
             self._replay()
 
     def _beat_if_due(self) -> None:
@@ -210,23 +206,23 @@ class Sender:
                 self._is_hurried = self._is_hurried and bool(self._queue)
             if not batch:
                 return
-            fate = self._deliver([line.text for line in batch], {})
-            if not self._settle(batch, fate):
+            is_done = self._delivery.deliver([line.text for line in batch], {})
+            if not self._settle(batch, is_done):
                 return
 
-    def _settle(self, batch: Sequence[Line], fate: _Fate) -> bool:
+    def _settle(self, batch: Sequence[Line], is_done: bool) -> bool:
         """Whether to go on with the next batch."""
         if not self._is_mine():
             return False  # whoever gave up on this thread has kept the batch
         given_up: list[Line] = []
         with self._wake:
-            if fate is _Fate.LATER:
+            if not is_done:
                 given_up = self._put_back(batch)
         self._keep(given_up)
         with self._wake:
             self._sending = []
             self._wake.notify_all()
-        return fate is _Fate.DONE
+        return is_done
 
     def _replay(self) -> None:
         """One batch from the spool; live events go first."""
@@ -234,7 +230,7 @@ class Sender:
         try:
             lines = self._spool.peek()
             self._has_spooled = bool(lines)
-            if lines and self._deliver(lines, SPOOLED) is _Fate.DONE:
+            if lines and self._delivery.deliver(lines, SPOOLED):
                 self._spool.drop()
         except OSError as error:
             self._has_spooled = False
@@ -252,7 +248,7 @@ class Sender:
 
     def _put_back(self, batch: Sequence[Line]) -> list[Line]:
         """After a failure lines wait in the queue for a while; the answer is what has waited enough."""
-        is_out_of_patience = time.monotonic() - (self._failing_since or 0.0) >= _PATIENCE
+        is_out_of_patience = time.monotonic() - (self._delivery.failing_since or 0.0) >= _PATIENCE
         if self._is_closing or is_out_of_patience or len(self._queue) > _MAX_QUEUED // 2:
             return [*batch, *self._drained()]
         self._queue.extendleft(reversed(batch))
@@ -279,61 +275,3 @@ class Sender:
     def _close_spool(self) -> None:
         if self._spool is not None:
             self._spool.close()
-
-    # -- one request --------------------------------------------------------------------------------------
-
-    def _deliver(self, lines: Sequence[bytes], headers: dict[str, str]) -> _Fate:
-        try:
-            answer = self._transport.post("/api/events", b"[" + b",".join(lines) + b"]", headers)
-        except Unreachable as error:
-            return self._failed(str(error), None)
-        if answer.is_success:
-            self._succeeded(answer)
-            return _Fate.DONE
-        if answer.status in _REFUSED:
-            return self._refused(lines, headers, answer)
-        return self._failed(answer.said, answer.retry_after)
-
-    def _refused(self, lines: Sequence[bytes], headers: dict[str, str], answer: Answer) -> _Fate:
-        """One wrong event must not take its batch with it: halve until it is found."""
-        if len(lines) > 1 and not answer.body.get("rejected"):
-            middle = len(lines) // 2
-            first = self._deliver(lines[:middle], headers)
-            return first if first is _Fate.LATER else self._deliver(lines[middle:], headers)
-        self._unsent += len(lines)
-        log.warning("ClaWatch refused %d events: %s", len(lines), _first_refusal(answer))
-        return _Fate.DONE
-
-    def _succeeded(self, answer: Answer) -> None:
-        if self._is_down:
-            log.warning("ClaWatch takes events again")
-        self._is_down = False
-        self._failing_since = None
-        self._failures = 0
-        self._not_before = 0.0
-        if answer.body.get("rejected"):
-            self._unsent += 1
-            log.warning("ClaWatch refused an event: %s", _first_refusal(answer))
-        commands = answer.body.get("commands")
-        if isinstance(commands, list) and commands:
-            self._answered(commands)
-
-    def _failed(self, why: str, retry_after: float | None) -> _Fate:
-        now = time.monotonic()
-        if self._failing_since is None:
-            self._failing_since = now
-        if not self._is_down:
-            where = "kept on disk" if self._spool is not None else "lost if this lasts"
-            log.warning("ClaWatch takes no events (%s); they are %s", why, where)
-        self._is_down = True
-        self._failures += 1
-        backoff = min(_MAX_BACKOFF, 0.5 * 2 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 jitter
-        self._not_before = now + (backoff if retry_after is None else retry_after)
-        return _Fate.LATER
-
-
-def _first_refusal(answer: Answer) -> str:
-    rejected = answer.body.get("rejected")
-    if isinstance(rejected, list) and rejected and isinstance(rejected[0], dict):
-        return str(rejected[0].get("error", ""))[:500]
-    return answer.said[:500]

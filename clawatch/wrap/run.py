@@ -121,7 +121,7 @@ class Wrapped:
             self._supervisor.forward(signal.SIGTSTP)
         self._client.status("paused", reason="suspended from the terminal")
         self._client.flush(1.0)
-        os.kill(os.getpid(), signal.SIGSTOP)
+        self._supervisor.suspend()
         if not received.is_from_terminal:
             self._supervisor.forward(signal.SIGCONT)
         self._brake.hold()

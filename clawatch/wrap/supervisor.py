@@ -89,6 +89,12 @@ class Supervisor:
         if self.exit_code is None:
             os.kill(self.pid, number)
 
+    def suspend(self) -> None:
+        """Stop as Ctrl-Z stops anybody: not at all where no shell could continue us. Returns when continued."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
+        signal.raise_signal(signal.SIGTSTP)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
+
     def wake(self) -> None:
         """Make ``next_signal`` return; from another thread."""
         os.kill(os.getpid(), signal.SIGCHLD)

@@ -268,6 +268,61 @@ def test_ctrl_c_on_a_terminal_reaches_the_command_once(wrapping: Any) -> None:
     os.close(master)
 
 
+SHELL = """
+import os, signal, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+pid = os.fork()
+if pid == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    os.execvp(sys.executable, [sys.executable, "-c", "from clawatch.cli.agents import wrap; wrap()", *sys.argv[1:]])
+_, status = os.waitpid(pid, os.WUNTRACED)
+os.tcsetpgrp(0, os.getpgrp())
+print("suspended" if os.WIFSTOPPED(status) else "ended", flush=True)
+sys.stdin.readline()
+os.tcsetpgrp(0, pid)
+os.killpg(pid, signal.SIGCONT)
+_, status = os.waitpid(pid, 0)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+TAKE_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+
+
+def test_ctrl_z_stops_command_and_wrap_as_a_shell_expects(wrapping: Any, daemon: StandIn) -> None:
+    master, slave = pty.openpty()
+    wrap = wrapping.start(
+        sys.executable, "-c", COUNTING, code=TAKE_TERMINAL + SHELL,
+        stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+    )
+    os.close(slave)
+    read_until(master, b"tty True True")
+    os.write(master, b"\x1a")
+    read_until(master, b"suspended")
+    daemon.wait_for(lambda: daemon.events[-1]["data"]["status"] == "paused")
+    os.write(master, b"fg\n")
+    daemon.wait_for(lambda: daemon.events[-1]["data"]["status"] == "running")
+    os.write(master, b"\x03")
+    read_until(master, b"hit")
+    daemon.command("w", "stop")
+    assert wrap.wait(15) == 11
+    os.close(master)
+
+
+def test_ctrl_z_where_no_shell_could_continue_it_stops_nothing(wrapping: Any, daemon: StandIn) -> None:
+    master, slave = pty.openpty()
+    wrap = wrapping.start(
+        sys.executable, "-c", COUNTING, code=TAKE_TERMINAL + "from clawatch.cli.agents import wrap; wrap()",
+        stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+    )
+    os.close(slave)
+    read_until(master, b"tty True True")
+    os.write(master, b"\x1a")
+    daemon.wait_for(lambda: [event["data"]["status"] for event in daemon.events] == ["running", "paused", "running"])
+    wrap.send_signal(signal.SIGTERM)
+    assert wrap.wait(15) == 10
+    os.close(master)
+
+
 def test_the_command_runs_although_nobody_listens(wrapping: Any, daemon: StandIn, tmp_path: Path) -> None:
     daemon.stop()
     code, out, err = wrapping.run("bash", "-c", "echo done; exit 4")
