@@ -11,9 +11,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from clawatch_plugins.claude_code.hooks import map_hook, read_hook
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clawatch.apis.telemetry import LogRecord, SpanRecord
 from clawatch.domain.agents import Status
 from clawatch.domain.events import Event, Turn
 from clawatch.domain.time import SECOND
@@ -139,3 +141,43 @@ async def test_hooks_and_logs_of_one_call_are_one_event(tools: SimpleNamespace) 
         ("start", "toolu_fake0001", "claude_code_hooks"),
         ("end", "toolu_fake0001", "claude_code_hooks"),
     ]
+
+
+def _hook(name: str, session: str, at: int, **fields: Any) -> Event:
+    event = map_hook(read_hook({"hook_event_name": name, "session_id": session, **fields}, None), at, Turn.OPEN)
+    assert event is not None
+    return event
+
+
+@pytest.mark.parametrize("is_hook_first", [True, False])
+async def test_a_failed_stop_and_its_api_error_are_one_error(tools: SimpleNamespace, is_hook_first: bool) -> None:
+    world = tools.build()
+    (logs,) = [file for file in tools.files("cc_httpjson_apierror") if "_logs" in file.name]
+    stop = _hook(
+        "StopFailure", "2b298881-3163-45d3-aa5a-232f0084a54a", 1795175366470,
+        prompt_id="525b3bed-6d60-4bbf-86f4-a19c09ba763d", error="unknown",
+    )
+    if is_hook_first:
+        await world.say(stop)
+    await world.replay(logs)
+    if not is_hook_first:
+        await world.say(stop)
+    assert (world.only.error_count, world.only.status, world.only.turn) == (1, Status.ERROR, Turn.CLOSED)
+
+
+async def test_logs_replace_what_spans_have_told_of_a_session(tools: SimpleNamespace) -> None:
+    """A request told by its span and its log costs what its log says, and the others are not lost for it."""
+    world = tools.build()
+    common = {"resource": {"service.name": "claude-code"}, "scope": "com.anthropic.claude_code.events"}
+    told = {"session.id": "s1", "model": "nobody-prices-this", "input_tokens": 100, "output_tokens": 10}
+    span = SpanRecord(
+        name="claude_code.llm_request", started=1_000, at=2_000, trace_id="a" * 32, span_id="b" * 16,
+        attributes={**told, "request_id": "r1"}, **common,
+    )
+    logs = [
+        LogRecord(name="api_request", at=at, attributes=told | {"request_id": name, "cost_usd_micros": 500}, **common)
+        for at, name in ((2_000, "r1"), (3_000, "r2"))
+    ]
+    for records in ([span], logs, [span]):
+        await world.say(*world.vocabulary.map(records, world.clock.now().wall))
+    assert (world.only.cost, world.only.tokens, world.only.unpriced_tokens) == (1_000_000, 220, 0)
