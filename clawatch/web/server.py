@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from structlog.typing import FilteringBoundLogger
 
 from clawatch.access import Access
@@ -76,10 +76,17 @@ def build(
                 raise ClaWatchError(f"the apis {owner} and {name} both serve {route.method} {route.path}")
             handler = gate.door(api, route)
             if route.method == "GET" and not route.is_socket:
-                app.router.add_get(route.path, handler)  # and HEAD
+                app.router.add_get(route.path, handler, expect_handler=say_continue)  # and HEAD
             else:
-                app.router.add_route(route.method, route.path, handler)
+                app.router.add_route(route.method, route.path, handler, expect_handler=say_continue)
     return app
+
+
+async def say_continue(request: web.Request) -> None:
+    """Answer ``Expect: 100-continue``. Other expectations are passed over, as RFC 9110 §10.1.1 allows."""
+    if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer itself has not begun
 
 
 def _with_own(

@@ -248,6 +248,17 @@ async def test_an_unfinished_body_is_answered_or_dropped_never_a_500(site: Any) 
     assert [log for log in site.logs if log["level"] in ("error", "exception")] == []
 
 
+async def test_a_client_that_waits_is_told_to_go_on_and_strange_expectations_are_passed_over(site: Any) -> None:
+    key = (await site.key())["X-ClaWatch-Key"].encode()
+    for expect, told in ((b"100-continue", 1), (b"tea", 0)):
+        answer = await site.raw(
+            b"POST /api/echo HTTP/1.1\r\nHost: localhost\r\nX-ClaWatch-Key: " + key + b"\r\nExpect: " + expect
+            + b"\r\nConnection: close\r\nContent-Length: 2\r\n\r\n[]"
+        )
+        assert answer.count(b"HTTP/1.1 100 Continue") == told
+        assert b"HTTP/1.1 200 OK" in answer
+
+
 async def test_an_empty_body_with_a_json_content_type_is_fine(site: Any) -> None:
     """CW-15"""
     answer = await site.ask(
