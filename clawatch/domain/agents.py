@@ -92,6 +92,7 @@ _BEATS = frozenset({EventType.HEARTBEAT, EventType.METRICS})
 _WORKS = frozenset({EventType.TOOL_CALL, EventType.COST, EventType.MESSAGE, EventType.RUN})
 _MAX_SOURCES = 16
 _MAX_SESSIONS = 8
+_LONGEST_SESSION_ID = 200
 
 
 def enrol(event: Event, now: Millis, owner: str) -> Agent:
@@ -269,7 +270,7 @@ def with_control(agent: Agent, control: Control, now: Millis) -> Agent:
 
 def with_session_cost(agent: Agent, session_id: str | None, amount: Nanos) -> dict[str, Nanos]:
     """The agent's ``session_costs`` after one of them has grown."""
-    if session_id is None or not amount:
+    if session_id is None or len(session_id) > _LONGEST_SESSION_ID or not amount:
         return agent.session_costs
     costs = {key: cost for key, cost in agent.session_costs.items() if key != session_id}
     costs[session_id] = agent.session_costs.get(session_id, 0) + amount

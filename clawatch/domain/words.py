@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from clawatch.domain.time import DAY, HOUR, MINUTE, SECOND, Millis
 
 _UNITS = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second"))
@@ -30,3 +32,11 @@ def write_out(duration: Millis) -> str:
         if count:
             parts.append(count_of(count, noun))
     return " ".join(parts[:2]) or f"{duration} milliseconds"
+
+
+def short_name(name: str, limit: int = 60) -> str:
+    """A foreign name as it is where it is short and printable, else its beginning and a hash that tells it apart."""
+    if len(name) <= limit and name.isprintable():
+        return name
+    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
+    return f"{one_line(name, limit - 11)}~{digest}"
