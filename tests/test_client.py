@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,15 @@ def test_every_kind_of_report_arrives_in_order(daemon: StandIn, client: Client) 
         ("error", {"error": "ValueError: no such file"}),
         ("status_change", {"status": "idle", "reason": "nothing to do"}),
         ("metrics", {"messages_1h": 3}),
+    ]
+
+
+def test_an_odd_figure_does_not_cost_the_event(daemon: StandIn, client: Client) -> None:
+    client.tool_call("x", duration_ms=float("nan"))
+    client.cost(Decimal("0.5"), input_tokens=-1, output_tokens=7, tokens="many")  # type: ignore[arg-type]
+    assert client.flush()
+    assert [event["data"] for event in daemon.events] == [
+        {"toolName": "x", "ok": True}, {"costUsd": 0.5, "outputTokens": 7}
     ]
 
 

@@ -83,7 +83,11 @@ class Client(Reports):
         self.agent = str(agent)
         self.session = session or uuid.uuid4().hex
         self._facts = {"agentName": name or self.agent, "host": socket.gethostname() if host is None else host}
-        self._more_facts = {"kind": kind, "labels": dict(labels or {}), "capabilities": list(capabilities or ())}
+        self._more_facts = {
+            "kind": kind,
+            "labels": {str(key): str(value) for key, value in (labels or {}).items()},
+            "capabilities": [str(one) for one in capabilities or ()],
+        }
         self._heartbeat_every = heartbeat_every
         self._watch_progress = watch_progress
         self._progress = progress or self._used_cpu

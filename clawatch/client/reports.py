@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -39,8 +40,8 @@ class Reports(ABC):
         **data: Any,
     ) -> None:
         """A tool was called. Equal arguments (and results) again and again are how a loop is noticed."""
-        told = {"toolName": name, "arguments": arguments, "result": result, "ok": bool(ok), "durationMs": duration_ms}
-        self.event("tool_call", {**data, **told}, call_id=call_id)
+        told = {"toolName": str(name), "arguments": arguments, "result": result, "ok": bool(ok)}
+        self.event("tool_call", {**data, **told, "durationMs": _amount(duration_ms)}, call_id=call_id)
 
     def error(self, message: object, **data: Any) -> None:
         """Something went wrong; ``message`` is text or an exception."""
@@ -62,20 +63,31 @@ class Reports(ABC):
     ) -> None:
         """Money or tokens were used. ``input_tokens`` includes cached ones; without ``usd`` the server prices them."""
         told = {
-            "costUsd": usd,
-            "model": model,
-            "inputTokens": input_tokens,
-            "outputTokens": output_tokens,
-            "cacheReadTokens": cache_read_tokens,
-            "cacheWriteTokens": cache_write_tokens,
-            "tokenCount": tokens,
+            "costUsd": _amount(usd),
+            "model": model and str(model),
+            "inputTokens": _amount(input_tokens),
+            "outputTokens": _amount(output_tokens),
+            "cacheReadTokens": _amount(cache_read_tokens),
+            "cacheWriteTokens": _amount(cache_write_tokens),
+            "tokenCount": _amount(tokens),
         }
         self.event("cost", {**data, **told}, call_id=call_id)
 
     def message(self, text: str, **data: Any) -> None:
         """Something that was said to or by the agent."""
-        self.event("message", {**data, "message": text})
+        self.event("message", {**data, "message": str(text)})
 
     def status(self, status: str, reason: str | None = None, **data: Any) -> None:
         """``running, idle, paused, stopped, error`` or ``pending``."""
         self.event("status_change", {**data, "status": status, "reason": reason})
+
+
+def _amount(value: Any) -> int | float | None:
+    """A number that the server takes; anything else is left out, for one odd figure must not cost the event."""
+    if value is None or isinstance(value, int):
+        return value if value is None or value >= 0 else None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if 0 <= number < math.inf else None
