@@ -66,9 +66,18 @@ class SqliteBooks:
         """The idents of the present transaction that are known."""
 
     def next_key(self, table: str) -> int:
-        """The first free integer key of a table of names."""
+        """The first integer key that no row of this table has."""
         [newest] = self._con.execute(f"SELECT max(key) FROM {table}").fetchone()  # noqa: S608 (a constant)
         return (newest or 0) + 1
+
+    def model_key(self, name: str) -> int | None:
+        known = self.model_keys.get(name)
+        if known is None:
+            row = self._con.execute("SELECT key FROM models WHERE name = ?", (name,)).fetchone()
+            if row is not None:
+                known = row[0]
+                self.model_keys.update({name: row[0]})
+        return known
 
     def look_up(self, names: Iterable[Ident]) -> None:
         """Find many idents at once, for ``seq_of``."""

@@ -31,6 +31,7 @@ def open_writer(path: Path, durability: str, busy_timeout: float) -> sqlite3.Con
         con.execute("PRAGMA journal_mode = WAL")
         con.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
         con.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+        con.execute("PRAGMA wal_autocheckpoint = 4000")
         con.execute("PRAGMA cache_size = -16000")
     except sqlite3.Error as error:
         con.close()

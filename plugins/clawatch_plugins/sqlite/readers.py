@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from clawatch.ports import StoreUnavailable
+from clawatch.ports import Invalid, StoreUnavailable
 
 T = TypeVar("T")
 READERS = 2
@@ -37,6 +37,8 @@ class Readers:
                 return function(con, *arguments)
             finally:
                 con.execute("ROLLBACK")
+        except (OverflowError, UnicodeError) as error:
+            raise Invalid(f"this cannot be looked up: {error}") from None
         except sqlite3.Error as error:
             raise StoreUnavailable(f"the store cannot be read: {error}") from error
 

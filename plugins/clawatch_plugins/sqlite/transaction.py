@@ -51,29 +51,6 @@ _OUTBOX = Bulk("INSERT OR REPLACE INTO outbox (id, notifier, thread, next_at, at
 _OFFSETS = _put("offsets", "consumer", "seq")
 
 
-class Names:
-    """Integer keys of a table of names; new ones get theirs before they are written."""
-
-    def __init__(self, con: sqlite3.Connection, table: str, next_key: int) -> None:
-        self._con = con
-        self._select = f"SELECT key FROM {table} WHERE name = ?"  # noqa: S608 (a constant)
-        self._next_key = next_key
-        self.new: dict[str, int] = {}
-
-    def key(self, name: str, known: int | None, is_complete: bool) -> int:
-        """``is_complete``: what the books do not know does not exist."""
-        if known is not None:
-            return known
-        if name in self.new:
-            return self.new[name]
-        row = None if is_complete else self._con.execute(self._select, (name,)).fetchone()
-        if row is not None:
-            return int(row[0])
-        key = self.new[name] = self._next_key
-        self._next_key += 1
-        return key
-
-
 class Transaction:
     """What several writers have asked for, gathered, written and committed together."""
 
@@ -85,8 +62,8 @@ class Transaction:
         self.kept: Kept | None = None
         self.forgets_sessions = False
         """Idle sessions or counters are deleted in it: what the caches hold of them is void."""
-        self._agents = Names(con, "agent_names", len(books.agent_keys) + 1)
-        self._models: Names | None = None
+        self._new_agents: dict[str, int] = {}
+        self._new_models: dict[str, int] = {}
         self._new_sessions: dict[SessionKey, tuple[int, int]] = {}
 
     def write(self) -> None:
@@ -151,12 +128,14 @@ class Transaction:
     def _write_sessions(self) -> None:
         posting = self.posting
         rows = []
-        next_key: int | None = None
+        new = 0
         for session, rank in posting.session_ranks.items():
             known = self.books.session(session)
             if known is None:
-                next_key = self.books.next_key("session_ranks") if next_key is None else next_key + 1
-            key = known[0] if known else next_key or 1
+                key = self.books.next_key("session_ranks") + new
+                new += 1
+            else:
+                key = known[0]
             self._new_sessions[session] = (key, rank)
             rows.append((key, self._agent_key(session[0]), session[1], rank, posting.now))
             if session in posting.superseded:
@@ -186,34 +165,34 @@ class Transaction:
         )
 
     def _write_names(self) -> None:
-        _AGENT_NAMES.write(self.con, [(key, name) for name, key in self._agents.new.items()])
-        if self._models is not None:
-            _MODELS.write(self.con, [(key, name) for name, key in self._models.new.items()])
+        _AGENT_NAMES.write(self.con, [(key, name) for name, key in self._new_agents.items()])
+        _MODELS.write(self.con, [(key, name) for name, key in self._new_models.items()])
 
     def _agent_key(self, name: str) -> int:
-        return self._agents.key(name, self.books.agent_keys.get(name), is_complete=True)
+        """Keys of agents are never given up, so there are as many as the books know."""
+        known = self.books.agent_keys.get(name) or self._new_agents.get(name)
+        if known is None:
+            known = self._new_agents[name] = len(self.books.agent_keys) + len(self._new_agents) + 1
+        return known
 
     def _model_key(self, name: str) -> int:
-        known = self.books.model_keys.get(name)
-        if known is not None:
-            return known
-        if self._models is None:
-            self._models = Names(self.con, "models", self.books.next_key("models"))
-        return self._models.key(name, None, is_complete=False)
+        known = self.books.model_key(name) or self._new_models.get(name)
+        if known is None:
+            known = self._new_models[name] = self.books.next_key("models") + len(self._new_models)
+        return known
 
     def adopt(self) -> None:
         """After the commit: the books know what has been written."""
         books, posting = self.books, self.posting
         if posting.entries:
             books.head = posting.entries[-1].seq
-        books.agent_keys.update(self._agents.new)
+        books.agent_keys.update(self._new_agents)
+        books.model_keys.update(self._new_models)
         for name, agent in posting.agents.items():
             if agent is None:
                 books.agents.pop(name, None)
             else:
                 books.agents[name] = agent
-        if self._models is not None:
-            books.model_keys.update(self._models.new)
         if self.forgets_sessions:
             books.sessions.clear()
             books.counters.clear()

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from queue import Empty, SimpleQueue
@@ -181,7 +182,8 @@ class Writer:
                     self._serve([job])
                 return
             committed, outcomes = None, [(jobs[0][1], _refusal(error))]
-        self._loop.call_soon_threadsafe(self._finish, committed, outcomes, self._books.head, self._books.tail)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits for it any more
+            self._loop.call_soon_threadsafe(self._finish, committed, outcomes, self._books.head, self._books.tail)
 
     def _transact(self, jobs: list[Job]) -> tuple[Committed | None, list[Outcome]]:
         tx = Transaction(self._con, self._books)
