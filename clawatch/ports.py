@@ -111,7 +111,7 @@ class CostLine(Struct, frozen=True):
 
 
 class Costs(Struct, frozen=True):
-    """``resolution`` is the grain at which the bounds were honoured: ``exact``, ``minute`` or ``hour``."""
+    """``resolution`` is the grain at which the bounds were honoured: ``exact``, ``minute``, ``hour`` or ``day``."""
 
     lines: tuple[CostLine, ...]
     resolution: str = "exact"
@@ -227,7 +227,10 @@ class StorePort(Protocol):
         ...
 
     async def settle(self, outgoing_id: str, now: Millis, next_at: Millis | None, ref: str | None) -> None:
-        """Done with a claimed row: remove it (``next_at`` None, keeping ``ref`` for its thread) or try again then."""
+        """Done with a claimed row: remove it (``next_at`` None, keeping ``ref`` for its thread) or try again then.
+
+        A row that has been replaced since it was claimed stays as it is: it is still to be delivered.
+        """
         ...
 
     async def ref(self, notifier: str, thread: str) -> str | None: ...
