@@ -21,7 +21,7 @@ ADMIN_KEY = "cw_" + "k" * 43
 
 @dataclass(frozen=True)
 class App:
-    """``url`` without a trailing slash; ``key`` may everything."""
+    """``url`` is where it listens, without a trailing slash; ``key`` may everything."""
 
     url: str
     key: str
@@ -29,13 +29,10 @@ class App:
     daemon: Daemon
 
     async def settle(self) -> None:
-        """Return when the rules have read everything and the notifiers have been told what is due."""
+        """Return when the rules have read everything there is; what they say goes out by itself."""
         while await self.daemon.rules.step():
             pass
         await self.daemon.rules.step()
-        for worker in self.daemon.outbox.workers.values():
-            while await worker.step():
-                pass
 
 
 @asynccontextmanager
@@ -53,7 +50,7 @@ async def run_app(
     clock = clock or FakeClock()
     log = structlog.get_logger("clawatch")
     async with keep(loaded.config, log) as kept, work(loaded, kept, clock, log) as daemon:
-        yield App(daemon.url, ADMIN_KEY, clock, daemon)
+        yield App(f"http://127.0.0.1:{daemon.access.place.port}", ADMIN_KEY, clock, daemon)
 
 
 def _base(home: Path) -> dict[str, Any]:

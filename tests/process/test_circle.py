@@ -46,7 +46,7 @@ async def test_a_press_on_telegram_stops_every_process_of_a_wrapped_agent(
 ) -> None:
     async with BotApi() as api:
         telegram = {"bot_token": api.token, "chats": [CHAT], "api_url": api.url}
-        daemon = await launcher.start({"notifiers": {"telegram": telegram}, "storage": {"use": "memory"}})
+        daemon = await launcher.start({"notifiers": {"telegram": telegram}})
         wrapped = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "clawatch", "wrap", "--agent", "nightly", "--no-cgroup", "--",
             "bash", "-c", SLEEPERS,
