@@ -17,7 +17,7 @@ from aiohttp.test_utils import make_mocked_request
 from clawatch.access import COOKIE_LIFE, SIGNING_SECRET, Access, AccessSettings, fixed_key
 from clawatch.domain.access import KEY_PREFIX, Scope, hash_secret
 from clawatch.domain.time import DAY, HOUR, MINUTE, SECOND
-from clawatch.ports import ClaWatchError, Conflict, Forbidden, Invalid, NotFound, TooMany
+from clawatch.ports import ClaWatchError, Conflict, Forbidden, Invalid, NotFound, StoreUnavailable, TooMany
 from clawatch.settings import RateLimit
 from clawatch.testing.clock import FakeClock
 from clawatch.testing.memory import MemoryStore
@@ -151,6 +151,20 @@ async def test_a_refresh_that_began_before_a_revocation_does_not_bring_the_key_b
     may_go_on.set()
     await asyncio.gather(stale, revoking)
     assert access.check_secret(secret) is None
+
+
+async def test_a_store_that_cannot_be_read_changes_nothing(
+    access_with: MakeAccess, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = await access_with()
+    secret = await access.create_key("ci", [Scope.READ], ["*"], "", None)
+
+    async def full() -> Any:
+        raise StoreUnavailable("disk full")
+
+    monkeypatch.setattr(store, "keys", full)
+    await access.refresh()
+    assert access.check_secret(secret) is not None
 
 
 async def test_a_fixed_key_cannot_be_revoked_nor_its_name_taken(access_with: MakeAccess) -> None:

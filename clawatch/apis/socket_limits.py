@@ -28,6 +28,11 @@ class Closing:
     code: int
     reason: str = ""
 
+    @property
+    def sendable(self) -> int:
+        """The code that may stand in a close frame: 1005, 1006 and 1015 never do (RFC 6455 §7.4.1)."""
+        return 1000 if self.code in (1005, 1006, 1015) else self.code
+
 
 @dataclass(frozen=True)
 class Codec:

@@ -169,6 +169,21 @@ async def test_a_key_that_is_revoked_does_not_stay_connected(door: Door) -> None
     assert await closed(ws) == 1008
 
 
+async def test_a_check_that_fails_itself_does_not_leave_the_session_unchecked(door: Door) -> None:
+    first = True
+
+    async def broken_later(request: web.Request, secret: str | None) -> Principal | None:
+        nonlocal first
+        if not first:
+            raise LookupError("a bug")
+        first = False
+        return Principal(name="a", user="a", scopes=frozenset())
+
+    door.authenticate = broken_later  # type: ignore[method-assign]
+    door.limits = SocketLimits(recheck_every=0.02)
+    assert await closed(await door.connect()) == 1011
+
+
 async def test_a_refusal_while_authenticating_is_one_of_the_doors(door: Door) -> None:
     async def guessing(request: web.Request, secret: str | None) -> Principal | None:
         raise Refused(429, "too many guesses")

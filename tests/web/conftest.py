@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -145,7 +146,8 @@ async def site_with(clock: FakeClock) -> AsyncIterator[MakeSite]:
     async with AsyncExitStack() as everything:
 
         async def make(
-            web: WebSettings | None = None, apis: Sequence[tuple[str, Api]] | None = None, **settings: Any
+            web: WebSettings | None = None, apis: Sequence[tuple[str, Api]] | None = None,
+            sock: socket.socket | None = None, **settings: Any,
         ) -> Site:
             access = Access(MemoryStore(), AccessSettings(**{"port": 0} | settings), clock)
             await access.open()
@@ -161,7 +163,9 @@ async def site_with(clock: FakeClock) -> AsyncIterator[MakeSite]:
             client = await everything.enter_async_context(ClientSession(cookie_jar=DummyCookieJar()))
             stack = await everything.enter_async_context(AsyncExitStack())
             _, port = await stack.enter_async_context(
-                serve(apis or door.apis(), access, queries, web or WebSettings(), clock, log)  # type: ignore[arg-type]
+                serve(
+                    apis or door.apis(), access, queries, web or WebSettings(), clock, log, sock,  # type: ignore[arg-type]
+                )
             )
             site = Site(access, door, queries, port, client)
             site.logs, site.stop = logs, stack.aclose

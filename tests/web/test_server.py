@@ -391,6 +391,18 @@ async def test_two_doors_that_want_one_route_are_both_named(site_with: MakeSite)
         await site_with(apis=[("one", api), ("two", api)])
 
 
+async def test_a_socket_that_is_lent_stays_open_so_that_clients_wait_over_a_reload(site_with: MakeSite) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as lent:
+        first = await site_with(sock=lent)
+        assert first.port == lent.getsockname()[1]
+        await first.stop()
+        waiting = asyncio.create_task(first.ask("GET", "/livez"))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await site_with(sock=lent)
+        assert (await waiting).status == 200
+
+
 async def test_a_port_that_is_taken_is_one_clear_line(site_with: MakeSite) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
