@@ -91,6 +91,8 @@ class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
 _BEATS = frozenset({EventType.HEARTBEAT, EventType.METRICS})
 _WORKS = frozenset({EventType.TOOL_CALL, EventType.COST, EventType.MESSAGE, EventType.RUN})
 _MAX_SOURCES = 16
+MAX_LABELS = 64
+"""An agent's labels are merged from what it says, up to so many; beyond, what it adds is left out."""
 _MAX_SESSIONS = 8
 _LONGEST_SESSION_ID = 200
 
@@ -245,7 +247,7 @@ def _facts(agent: Agent, facts: Facts) -> dict[str, object]:
             changes[field] = value
     if facts.labels:
         merged = {**agent.labels, **facts.labels}
-        if merged != agent.labels:
+        if merged != agent.labels and len(merged) <= MAX_LABELS:
             changes["labels"] = merged
     return changes
 

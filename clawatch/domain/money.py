@@ -8,13 +8,16 @@ Nanos = int
 """Billionths of a US dollar."""
 
 NANOS_PER_USD = 1_000_000_000
-_LARGEST_USD = 1_000_000_000
+_LARGEST_USD = 1_000_000
 
 
 def nanos(usd: float) -> Nanos:
-    """Dollars as nano-dollars. Raises ValueError unless 0 ≤ usd ≤ 10⁹ and finite (design §7)."""
+    """Dollars as nano-dollars. Raises ValueError unless it is finite and 0 ≤ usd ≤ 10⁶.
+
+    No single report is dearer than that, and sums of them stay far from the 64 bits a store has.
+    """
     if not math.isfinite(usd) or not 0 <= usd <= _LARGEST_USD:
-        raise ValueError("a cost must be a finite number of dollars, 0 or more")
+        raise ValueError("a cost must be a finite number of dollars from 0 to 1,000,000")
     return round(usd * NANOS_PER_USD)
 
 
