@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from hypothesis import given
+from itertools import pairwise
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clawatch.domain.spans import Kept, cover
@@ -12,7 +14,8 @@ instants = st.integers(0, 5 * DAY)
 
 def test_whole_days_need_nothing_finer() -> None:
     spans = cover(NOON - 12 * HOUR, NOON + 12 * HOUR - 1, Kept())
-    assert (spans.days, spans.hours, spans.minutes, spans.events) == (((NOON - 12 * HOUR, NOON + 12 * HOUR),), (), (), ())
+    assert spans.days == ((NOON - 12 * HOUR, NOON + 12 * HOUR),)
+    assert not (spans.hours or spans.minutes or spans.events)
 
 
 def test_only_the_ragged_minutes_are_summed_from_events() -> None:
@@ -48,6 +51,7 @@ def test_a_bound_on_the_hour_is_exact_without_minutes() -> None:
     assert cover(NOON, NOON + 2 * HOUR - 1, Kept(events=NOON + DAY, minutes=NOON + DAY)).resolution == "exact"
 
 
+@settings(deadline=None)
 @given(since=instants, until=instants, events=instants, minutes=instants, hours=instants)
 def test_the_spans_cover_the_bounds_once_and_use_only_what_is_kept(
     since: int, until: int, events: int, minutes: int, hours: int
@@ -59,7 +63,7 @@ def test_the_spans_cover_the_bounds_once_and_use_only_what_is_kept(
         return
     assert pieces[0][0] <= since
     assert pieces[-1][1] > until
-    assert all(left[1] == right[0] for left, right in zip(pieces, pieces[1:], strict=False))
+    assert all(left[1] == right[0] for left, right in pairwise(pieces))
     if spans.resolution == "exact":
         assert (pieces[0][0], pieces[-1][1]) == (since, until + 1)
     for ranges, step, complete_from in (

@@ -97,6 +97,7 @@ class CountingContract:
     async def test_usage_that_a_later_report_brings_yields_to_a_better_signal(self, store: StorePort) -> None:
         await store.append([event(call_id="c", session_id="s")], NOW)
         await store.append([spend(call_id="c", session_id="s", rank=1)], NOW)
+        assert cost_of(await store.costs(NOW, NOW, ("*",))) == 1_000_000_000
         await store.append([spend(usd=2.0, session_id="s", rank=2)], NOW)
         assert cost_of(await store.costs(None, None, ("*",))) == 2_000_000_000
         assert cost_of(await store.costs(NOW, NOW, ("*",))) == 2_000_000_000

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from clawatch.domain.agents import Control
 from clawatch.domain.alerts import AlertState
-from clawatch.domain.events import Event, EventType
-from clawatch.domain.journal import Committed, Entry, EntryKind, Unit
+from clawatch.domain.events import Event, EventType, Facts, Usage
+from clawatch.domain.journal import Committed, ControlChanged, Entry, EntryKind, Removed, Silenced, Unit
 from clawatch.domain.time import HOUR, MINUTE
 from clawatch.ports import Conflict, EventFilter, Invalid, StorePort
 from clawatch.testing.store_contract.examples import (
@@ -15,6 +16,8 @@ from clawatch.testing.store_contract.examples import (
     alert,
     alerts_unit,
     call,
+    command,
+    commands_unit,
     event,
     outgoing,
     run_event,
@@ -69,6 +72,21 @@ class JournalContract:
         assert seqs == list(range(1, 201))
         last = {agent_id: agent for committed in heard for agent_id, agent in committed.agents.items()}
         assert last == {agent.id: agent for agent in await store.agents()}
+
+    async def test_what_listeners_heard_is_what_is_read_later(self, store: StorePort) -> None:
+        heard: list[Entry] = []
+        store.listen(lambda committed: heard.extend(committed.entries))
+        await store.append(
+            [event(), event(type=EventType.ERROR, error="x"), spend(), spend(model="free", usd=0.0),
+             event(usage=Usage(model="known")), spend(session_id="s", rank=1), spend(session_id="s", rank=2),
+             call(), call(usage=Usage(cost=3)), run_event(progress=0.1), event(facts=Facts(labels={"a": "b"}))], NOW,
+        )  # fmt: skip
+        await store.commit(alerts_unit(alert()), NOW)
+        await store.commit(commands_unit(command()), NOW)
+        edges = (ControlChanged(agent_id="a", control=Control.PAUSED, by="ops"), Silenced(agent_id="a"))
+        await store.commit(Unit(edges=(*edges, Removed(agent_id="a", by="ops"))), NOW)
+        assert await store.read(0, 100) == heard
+        assert len(heard) == 17
 
     async def test_hundreds_of_concurrent_writers_lose_no_update(self, store: StorePort) -> None:
         """CW-33: per-agent order and counts survive at least 100 concurrent writers."""

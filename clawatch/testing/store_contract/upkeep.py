@@ -103,6 +103,14 @@ class UpkeepContract:
         await store.append([spend(at=NOW + 61 * DAY, session_id="s", rank=2)], NOW + 61 * DAY)
         assert cost_of(await store.costs(None, None, ("*",))) == 1_000_000_000
 
+    async def test_a_session_idle_for_too_long_is_forgotten(self, store: StorePort) -> None:
+        await store.append([spend(session_id="s", rank=3)], NOW)
+        later = NOW + 31 * DAY
+        await prune_all(store, later)
+        await store.append([spend(at=later, session_id="s", rank=1)], later)
+        assert cost_of(await store.costs(None, None, ("*",))) == 2_000_000_000
+        assert cost_of(await store.costs(later, later, ("*",))) == 1_000_000_000
+
     async def test_a_backup_is_written_and_overwrites_nothing(self, store: StorePort, tmp_path: Path) -> None:
         await store.append([event()], NOW)
         target = tmp_path / "backup"

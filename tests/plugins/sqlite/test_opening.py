@@ -12,7 +12,8 @@ from clawatch_plugins.sqlite.store import SqliteStore
 
 from clawatch.domain.events import Counter, EventType, Usage
 from clawatch.domain.journal import Measures
-from clawatch.ports import ClaWatchError, StoreUnavailable
+from clawatch.domain.time import DAY
+from clawatch.ports import ClaWatchError, RetentionPolicy, StoreUnavailable
 from clawatch.testing.store_contract.examples import NOW, alert, alerts_unit, cost_of, event, spend
 
 
@@ -77,6 +78,17 @@ async def test_everything_is_there_again_after_a_restart(path: Path) -> None:
     costs = await store.costs(None, None, ("*",))
     assert (cost_of(costs), {line.agent_id: line.tokens for line in costs.lines}) == (1_000_000_000, {"b": 10, "c": 12})
     await store.close()
+
+
+async def test_an_emptied_journal_goes_on_counting_after_a_restart(path: Path, store: SqliteStore) -> None:
+    await store.append([event(id=str(n)) for n in range(9)], NOW)
+    policy = RetentionPolicy(events=DAY, minutes=DAY, hours=DAY, alerts=DAY)
+    assert await store.prune(policy, NOW + 2 * DAY, 100) > 9
+    await store.close()
+    again = await SqliteStore.open(path)
+    assert (again.head, again.tail) == (9, 10)
+    assert (await again.append([event()], NOW))[0].seq == 10
+    await again.close()
 
 
 async def test_opening_looks_at_the_ends_of_the_journal_only(store: SqliteStore) -> None:
