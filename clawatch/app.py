@@ -44,8 +44,8 @@ from clawatch.web.server import WebSettings, serve
 ALIVE = "alive_at"
 """Under this name the store keeps when the daemon was last alive; the gap is its own downtime."""
 ALIVE_EVERY = 10.0
-PRUNE_BUDGET = 5_000
-PRUNE_ROUNDS = 200
+PRUNE_BUDGET = 2_000
+PRUNE_ROUNDS = 500
 
 
 class Relay:
