@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -33,7 +33,7 @@ from clawatch.ingest import Ingest, redact_with
 from clawatch.journal import Journal
 from clawatch.lifecycle import Lifecycle
 from clawatch.outgoing import Outgoing
-from clawatch.ports import ClaWatchError, Clock, Core, PartReport, StorePort
+from clawatch.ports import ClaWatchError, Clock, Core, PartReport, StorePort, StoreUnavailable
 from clawatch.queries import Queries
 from clawatch.rules import Rules, Running
 from clawatch.scheduler import Scheduler
@@ -43,6 +43,8 @@ from clawatch.web.server import WebSettings, serve
 
 ALIVE = "alive_at"
 """Under this name the store keeps when the daemon was last alive; the gap is its own downtime."""
+ADDRESS = "address"
+"""Under this name the store keeps the daemon's URL while it runs: options may have told it another than the file."""
 ALIVE_EVERY = 10.0
 PRUNE_BUDGET = 2_000
 PRUNE_ROUNDS = 500
@@ -133,7 +135,8 @@ async def first_key(config: Config, store: StorePort, clock: Clock) -> str | Non
 async def opened_access(config: Config) -> AsyncIterator[Access]:
     """Keys and logins alone, for the command line; a daemon may run beside it."""
     async with _open_store(config) as store:
-        access = Access(store, _access_settings(config), SystemClock())
+        settings, address = _access_settings(config), await store.secret(ADDRESS)
+        access = Access(store, replace(settings, public_url=address) if address else settings, SystemClock())
         await access.open()
         yield access
 
@@ -171,7 +174,7 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         rules.on_blocked = lambda why: outbox.warn(f"ClaWatch cannot write its database: {why}")
         system = System(clock.now().wall, loops, rules, (), lambda: store.head, _part_reports(loaded))
         queries = Queries(store, journal, fleet, desk, commands, system.report)
-        deeds = Deeds(commands, desk, fleet, outbox)
+        deeds = Deeds(commands, desk, fleet, outbox, redactor)
         core = Core(
             ingest=ingest, queries=queries, commands=deeds, access=access, bus=bus, clock=clock,
             scheduler=scheduler, http=http, log=log, timezone=config.timezone,
@@ -210,8 +213,11 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
             await _open(life, part, core, "source")
         apis = [(part.name, await _open(life, part, core, "api")) for part in config.apis]
         await life.enter("web", serve(apis, access, queries, _web_settings(config), clock, log, kept.sock))
+        life.push("alive", partial(_mark_alive, store, clock))
+        life.push("address", partial(store.put_secret, ADDRESS, ""))
+        with suppress(StoreUnavailable):
+            await store.put_secret(ADDRESS, access.public_url)
         yield Daemon(access.public_url, core, access, rules, outbox, desk, scheduler, store)
-        await _mark_alive(store, clock)
 
 
 async def _open(life: Lifecycle, part: Any, core: Core, kind: str) -> Any:

@@ -13,19 +13,21 @@ from clawatch.domain.agents import Agent
 from clawatch.domain.alerts import Alert, Silence
 from clawatch.domain.commands import Command, CommandState, CommandType
 from clawatch.domain.deliveries import Outcome
+from clawatch.domain.redaction import Redactor
 from clawatch.domain.time import Millis
 from clawatch.fleet import Fleet
 from clawatch.ports import Forbidden, NotFound
 
 
 class Deeds:
-    """Implements ``ports.CommandsPort`` over the commands, the desk and the outbox."""
+    """Implements ``ports.CommandsPort`` over the commands, the desk and the outbox; no secret gets past it."""
 
-    def __init__(self, commands: Commands, desk: Desk, fleet: Fleet, outbox: Outbox) -> None:
+    def __init__(self, commands: Commands, desk: Desk, fleet: Fleet, outbox: Outbox, redactor: Redactor) -> None:
         self._commands = commands
         self._desk = desk
         self._fleet = fleet
         self._outbox = outbox
+        self._redactor = redactor
 
     async def control(
         self, agent_id: str, verb: CommandType, principal: Principal, alert_id: str | None = None
@@ -46,7 +48,10 @@ class Deeds:
     async def result(
         self, command_id: str, state: CommandState, message: str, data: Any, principal: Principal
     ) -> Command:
-        return await self._commands.result(command_id, state, message, data, principal)
+        redactor = self._redactor
+        return await self._commands.result(
+            command_id, state, redactor.text(message), redactor.value(data), principal
+        )
 
     async def settle(self, command_id: str, state: CommandState, message: str = "") -> Command | None:
         return await self._commands.settle(command_id, state, message)
@@ -64,6 +69,7 @@ class Deeds:
         rule: str = "",
         severity: str = "",
     ) -> Silence:
+        reason = self._redactor.text(reason)
         return await self._desk.silence(principal, duration, reason, alert_id, agent, rule, severity)
 
     async def unsilence(self, silence_id: str, principal: Principal) -> None:

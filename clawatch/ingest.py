@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from clawatch.domain.access import Principal, Scope, check_agent_id
-from clawatch.domain.events import Event, Facts
+from clawatch.domain.events import Event, Facts, RunReport
+from clawatch.domain.hashing import hash_value
 from clawatch.domain.time import Millis
 from clawatch.ports import Clock, Enricher, Receipt, StorePort
 
@@ -80,23 +81,56 @@ def _cut(facts: Facts | None) -> Facts | None:
 
 
 def redact_with(text: Callable[[str], str], value: Callable[[object], object]) -> Redact:
-    """A redaction of everything in an event that an agent wrote freely."""
+    """A redaction of everything in an event that an agent wrote freely; its agent's id alone stays, to address it."""
+
+    def redact_id(name: str) -> str:
+        """A secret in it goes, and what was different stays so."""
+        masked = text(name)
+        return name if masked == name else f"{masked}#{hash_value(name)[:16]}"
+
+    def redact_facts(facts: Facts) -> Facts:
+        return replace(
+            facts,
+            name=facts.name and text(facts.name),
+            host=facts.host and text(facts.host),
+            kind=facts.kind and text(facts.kind),
+            group=facts.group and text(facts.group),
+            labels=facts.labels and value(facts.labels),
+            capabilities=facts.capabilities and tuple(map(text, facts.capabilities)),
+        )
+
+    def redact_run(run: RunReport) -> RunReport:
+        return replace(
+            run,
+            run_id=redact_id(run.run_id),
+            parent_run_id=run.parent_run_id and redact_id(run.parent_run_id),
+            kind=run.kind and text(run.kind),
+            stage=run.stage and text(run.stage),
+            input=value(run.input),
+            result=value(run.result),
+            error=run.error and text(run.error),
+        )
 
     def redact(event: Event) -> Event:
         changes: dict[str, object] = {}
+        for field in ("id", "session_id", "call_id"):
+            name = getattr(event, field)
+            if name is not None and (masked := redact_id(name)) is not name:
+                changes[field] = masked
         if event.data:
             data = value(event.data)
             if data is not event.data:
                 changes["data"] = data
         if event.error is not None:
             changes["error"] = text(event.error)
+        if event.facts is not None:
+            changes["facts"] = redact_facts(event.facts)
+        if event.tool is not None:
+            changes["tool"] = replace(event.tool, name=text(event.tool.name))
+        if event.usage is not None and event.usage.model:
+            changes["usage"] = replace(event.usage, model=text(event.usage.model))
         if event.run is not None:
-            changes["run"] = replace(
-                event.run,
-                input=value(event.run.input),
-                result=value(event.run.result),
-                error=None if event.run.error is None else text(event.run.error),
-            )
+            changes["run"] = redact_run(event.run)
         return replace(event, **changes) if changes else event
 
     return redact

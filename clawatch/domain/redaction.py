@@ -42,6 +42,22 @@ _DASHED = (
     _shape("sk-", r"sk-(?<![A-Za-z0-9]sk-)[\w-]{16,}"),
     _shape("xox", r"xox[abeoprs]-[A-Za-z0-9-]{10,}"),
     _shape("glpat-", r"glpat-[\w-]{16,}"),
+    _shape("xapp-", r"xapp-\d-[A-Za-z0-9-]{16,}"),
+    _shape("GOCSPX-", r"GOCSPX-[\w-]{20,}"),
+    _shape("xai- pplx-", r"(?<![A-Za-z0-9])(?:xai|pplx)-\w{32,}"),
+    _shape("pypi-", r"pypi-AgE[\w-]{32,}"),
+    _shape("AGE-SECRET-KEY-", r"AGE-SECRET-KEY-1[A-Z0-9]{32,}"),
+    _shape(  # in a command line: --token abc
+        "--",
+        r"(?i)(--(?:[a-z]{1,16}-){0,3}(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private|secret)-?key)"
+        r"\s{1,4}[\"']?)(?![-\[])[^\s\"']{4,}",
+        rf"\1{MASK}",
+    ),
+    _shape(
+        "-u --user",
+        r"(\s(?:-u|--user)\s{1,4}[\"']?[^\s:\"']{1,64}:)(?!\d+\b|\[redacted)[^\s\"']{3,}",
+        rf"\1{MASK}",
+    ),
 )
 _UNDERSCORED = (
     _shape("cw_", r"cw_(?<![A-Za-z0-9]cw_)[\w-]{16,}"),
@@ -49,6 +65,15 @@ _UNDERSCORED = (
     _shape("github_pat_", r"github_pat_\w{16,}"),
     _shape("k_live_ k_test_", r"[rs]k_(?:live|test)_\w{16,}"),
     _shape("hf_", r"hf_(?<![A-Za-z0-9]hf_)[A-Za-z0-9]{20,}"),
+    _shape("npm_ gsk_ whsec_ r8_", r"(?<![A-Za-z0-9])(?:npm|gsk|whsec|r8)_[A-Za-z0-9+/=]{24,}"),
+    _shape("dop_v1_ doo_v1_", r"do[op]_v1_[a-f0-9]{32,}"),
+)
+_DOTTED = (
+    _shape("SG.", r"SG\.(?<![A-Za-z0-9]SG\.)[\w-]{16,}\.[\w-]{16,}"),
+    _shape("hvs.", r"hvs\.(?<![A-Za-z0-9]hvs\.)[\w-]{24,}"),
+    _shape("ya29.", r"ya29\.[\w-]{20,}"),
+    _shape("hooks.slack.com/", r"(hooks\.slack\.com/[a-z]{1,16}/)[\w/-]{16,}", rf"\1{MASK}"),
+    _shape("/api/webhooks/", r"(/api/webhooks/\d{1,20}/)[\w-]{16,}", rf"\1{MASK}"),  # Discord's
 )
 _BARE = (
     _shape("eyJ", r"eyJ(?<![\w-]eyJ)[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?"),
@@ -156,6 +181,8 @@ def _mask_shapes(text: str) -> str:
         text = _mask_group(text, text, _UNDERSCORED)
     if "-" in text:
         text = _mask_group(text, text, _DASHED)
+    if "." in text:
+        text = _mask_group(text, text, _DOTTED)
     if "eyJ" in text or "AKIA" in text or "ASIA" in text or "AIza" in text or "login#" in text or "earer" in text:
         text = _mask_group(text, text, _BARE)
     return text

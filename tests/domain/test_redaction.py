@@ -26,6 +26,20 @@ SECRETS = [
     "AKIAIOSFODNN7EXAMPLE",
     "AIza" + "x" * 35,
     f"glpat-{BODY}",
+    f"xapp-1-A0123456789-1234567890123-{BODY}",
+    f"GOCSPX-{BODY}",
+    f"xai-{BODY}",
+    f"pplx-{BODY}",
+    f"pypi-AgEIcHlwaS5vcmc{BODY}",
+    "AGE-SECRET-KEY-1" + BODY.upper(),
+    f"npm_{BODY}",
+    f"gsk_{BODY}",
+    f"whsec_{BODY}",
+    f"r8_{BODY}",
+    "dop_v1_" + "0a" * 32,
+    f"SG.{BODY[:22]}.{BODY}",
+    f"hvs.{BODY}",
+    f"ya29.{BODY}",
     f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{BODY}",
     f"AAE{BODY}",
 ]
@@ -58,6 +72,12 @@ def test_a_secret_is_known_by_its_shape_wherever_it_stands(secret: str, around: 
         ("Cookie: a=b; session=xyz\nHost: x", f"Cookie: {MASK}\nHost: x"),
         ("OPENAI_API_KEY=hunter2 python x.py", f"OPENAI_API_KEY={MASK} python x.py"),
         ("mysql --password=hunter2", f"mysql --password={MASK}"),
+        ("deploy --api-key hunter2 now", f"deploy --api-key {MASK} now"),
+        ("deploy --token 'hunter2' now", f"deploy --token '{MASK}' now"),
+        ("curl -u bob:hunter2 http://x", f"curl -u bob:{MASK} http://x"),
+        (f"https://hooks.slack.com/services/T00000000/B00000000/{BODY}", f"https://hooks.slack.com/services/{MASK}"),
+        (f"https://discord.com/api/webhooks/123456789012345678/{BODY}",
+         f"https://discord.com/api/webhooks/123456789012345678/{MASK}"),
         ('{"client_secret":"hunter2"}', f'{{"client_secret":"{MASK}"}}'),
         ("X-ClaWatch-Key: opskey", f"X-ClaWatch-Key: {MASK}"),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nmore", f"{MASK}\nmore"),
@@ -83,6 +103,10 @@ def test_only_the_secret_part_of_a_text_goes(text: str, masked: str) -> None:
         "http://127.0.0.1:8787/api/agents?limit=20&cursor=abc.12",
         "user@example.com wrote: see http://example.com/a",
         "monkey: banana",
+        "codex --max-tokens 4096 --token-budget 12345 --no-secrets here",
+        "docker run -u 1000:1000 image",
+        "npm_config_registry_is_set_to_the_usual_one",
+        "---------|---------",
         "12:30:45 to 13:00:00",
         "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     ],
@@ -146,7 +170,8 @@ def test_a_command_line_loses_the_word_after_a_secret_option() -> None:
 
 PIECES = ["a", "1", ":", "=", "&", "-", "eyJ", "sk-", "-sk-", "cw_", "://", "://a:", "@", "bearer ", "token=",
           "?token", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "password: ", "eyJaaaaaaaa.", "xoxb-", "AKIA",
-          "authorization: ", "cookie: ", "1234567:", "?#;&", "secret   ", "login#", "\n", "\\", "\ud800"]
+          "authorization: ", "cookie: ", "1234567:", "?#;&", "secret   ", "login#", "\n", "\\", "\ud800",
+          "--", "--token ", "--api-", " -u a:", "SG.", "hooks.slack.com/", "xai-", "npm_", "/api/webhooks/1"]
 
 
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4))
