@@ -65,9 +65,9 @@ class Gate:
         mark_client(request, self._access.place.client(request))
         outcome = await self._outcome(request, handler)
         response = self._refuse(request, outcome) if isinstance(outcome, Problem) else outcome
-        # Never the query: tokens come in it. The raw path is plain ASCII.
+        # Never the query: tokens come in it. The path decoded, so that redaction knows a secret in it.
         say = self._log.debug if response.status < 400 else self._log.info
-        say("http.request", method=request.method, path=request.rel_url.raw_path, status=response.status,
+        say("http.request", method=request.method, path=request.path, status=response.status,
             client=client_of(request), ms=self._clock.now().mono - started)
         return response
 
@@ -93,7 +93,7 @@ class Gate:
         except Exception as error:
             if isinstance(error, ConnectionError) and request.transport is None:
                 raise  # the client has gone; nobody is left to answer
-            self._log.exception("http.failed", method=request.method, path=request.rel_url.raw_path)
+            self._log.exception("http.failed", method=request.method, path=request.path)
             if request.writer.output_size > 0:
                 raise ConnectionResetError from None  # too late for another answer: cut it
             return INTERNAL

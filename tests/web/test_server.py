@@ -15,7 +15,9 @@ from yarl import URL
 from clawatch.apis.envelopes import Refused, clawatch_envelope, reply
 from clawatch.apis.routes import Api, Route
 from clawatch.domain.access import Principal, Scope
+from clawatch.domain.redaction import Redactor
 from clawatch.domain.time import MINUTE
+from clawatch.log import Cleaning
 from clawatch.ports import ClaWatchError, Conflict, Forbidden, Invalid, NotFound, StoreUnavailable, TooMany
 from clawatch.settings import RateLimit
 from clawatch.testing.clock import FakeClock
@@ -368,9 +370,15 @@ async def test_answers_carry_the_headers_that_keep_browsers_careful(site: Any) -
 async def test_refusals_are_logged_with_who_and_where(site: Any) -> None:
     await site.ask("GET", "/api/things/a%0Ab?x=1")
     assert {key: site.logs[-1][key] for key in ("event", "level", "method", "path", "status", "client")} == {
-        "event": "http.request", "level": "info", "method": "GET", "path": "/api/things/a%0Ab", "status": 401,
+        "event": "http.request", "level": "info", "method": "GET", "path": "/api/things/a\nb", "status": 401,
         "client": "127.0.0.1",
     }
+
+
+async def test_a_secret_in_a_path_is_known_behind_its_escapes(site: Any) -> None:
+    await site.ask("GET", "/nowhere/a%20ghp_" + "Ab3" * 12 + "%0Alevel=error")
+    logged = Cleaning(Redactor())(None, "", dict(site.logs[-1]))
+    assert logged["path"] == "/nowhere/a [redacted]\\nlevel=error"
 
 
 async def test_head_is_answered_like_get_without_a_body(site: Any) -> None:
