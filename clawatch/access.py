@@ -29,6 +29,8 @@ from clawatch.settings import RateLimit
 from clawatch.tokens import Claims, Signer, claims_for
 
 COOKIE_LIFE: Millis = 30 * DAY
+LONGEST_LIFE: Millis = 36_500 * DAY
+"""Of a key that expires; later instants have no ISO form."""
 LOGIN_USER = "admin"
 """Whose a login link is: it is printed where only the admin looks, and belongs to no key."""
 LOOK_AGAIN: Millis = 100
@@ -233,6 +235,8 @@ class Access:
         if name in self._by_name:
             raise Conflict(f"there is a key named {name} already")
         secret, now = new_secret(), self._clock.now().wall
+        if expires_at is not None and expires_at > now + LONGEST_LIFE:
+            raise Invalid("a key expires within a hundred years; say nothing for one that never does")
         await self._store.put_key(Key(
             name=name, hash=hash_secret(secret), scopes=tuple(scopes), agents=tuple(agents), user=user,
             created_at=now, expires_at=expires_at,

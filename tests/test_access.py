@@ -103,6 +103,12 @@ async def test_a_key_expires(access_with: MakeAccess, clock: FakeClock) -> None:
     assert access.check_secret(secret) is None
 
 
+async def test_a_key_that_expires_after_the_end_of_time_is_refused(access_with: MakeAccess, clock: FakeClock) -> None:
+    access = await access_with()
+    with pytest.raises(Invalid, match="a hundred years"):
+        await access.create_key("k", [Scope.READ], ["*"], "", clock.now().wall + 99_999_999 * DAY)
+
+
 async def test_a_key_made_or_revoked_elsewhere_is_seen_at_the_next_refresh(
     access_with: MakeAccess,
 ) -> None:
