@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,21 +86,30 @@ async def _run(loaded: Loaded, read: Callable[[], Loaded], quiet: bool) -> None:
     async with keep(loaded.config, log) as kept:
         key = await first_key(loaded.config, kept.store, clock)
         current: Loaded | None = loaded
-        is_first = True
+        good: Loaded | None = None
         while current is not None:
-            async with work(current, kept, clock, log) as daemon:
-                if is_first:
-                    await _greet(daemon, key, quiet)
-                    is_first = False
-                current = await _next(current, read, signals, log)
+            try:
+                async with work(current, kept, clock, log) as daemon:
+                    if good is None:
+                        await _greet(daemon, key, quiet)
+                    good = current
+                    following = await _next(current, read, signals, log)
+            except Exception:
+                if good is None or good is current:
+                    raise
+                log.exception("config.failed", kept="the old one")
+                following = good
+            current = following
 
 
 async def _next(
     current: Loaded, read: Callable[[], Loaded], signals: Signals, log: FilteringBoundLogger
 ) -> Loaded | None:
     """The configuration to go on with, once a new one is asked for and right; None when it is time to end."""
-    from clawatch.config.effective import reloadable
+    from clawatch.config.effective import keep_fixed, reloadable
     from clawatch.config.problems import ConfigError
+    from clawatch.domain.redaction import Redactor
+    from clawatch.log import configure
 
     while await signals.wait() == "reload":
         try:
@@ -109,8 +119,9 @@ async def _next(
             continue
         for key in reloadable(current.config, fresh.config):
             log.warning("config.needs_restart", key=key)
+        configure(Redactor(fresh.config.redact))
         log.info("config.reloaded")
-        return fresh
+        return replace(fresh, config=keep_fixed(current.config, fresh.config))
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -52,6 +52,15 @@ class Config:
         return self.rule_book.settings(rule, agent_id, group)
 
 
+FIXED = ("server", "data_dir", "storage")
+"""What is settled when the daemon starts."""
+
+
 def reloadable(old: Config, new: Config) -> list[str]:
     """The keys that changed and only take effect after a restart; empty when all of it can be taken over."""
-    return [key for key in ("server", "data_dir", "storage") if getattr(old, key) != getattr(new, key)]
+    return [key for key in FIXED if getattr(old, key) != getattr(new, key)]
+
+
+def keep_fixed(old: Config, new: Config) -> Config:
+    """The new configuration, but for what only a restart can change."""
+    return replace(new, **{key: getattr(old, key) for key in FIXED})
