@@ -53,7 +53,10 @@ def _get(path: str, url: str | None) -> Any:
     from clawatch.client.transport import DEFAULT_URL, Transport, Unreachable
 
     address = (url or os.environ.get("CLAWATCH_URL") or DEFAULT_URL).rstrip("/")
-    transport = Transport(address, os.environ.get("CLAWATCH_KEY"), timeout=10.0)
+    try:
+        transport = Transport(address, os.environ.get("CLAWATCH_KEY"), timeout=10.0)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
     try:
         answer = transport.get(path)
     except Unreachable as error:

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from clawatch.cli.agents import send, wrap
+from clawatch.cli.status import status
 from clawatch.testing.standin import StandIn, running_standin
 
 KEY = "cw_the-key"
@@ -77,3 +78,9 @@ def test_an_absent_daemon_is_told(daemon: StandIn) -> None:
 def test_wrap_needs_a_possible_agent_id_and_a_command() -> None:
     assert CliRunner().invoke(wrap, ["--agent", "a\nb", "--", "true"]).exit_code == 2
     assert CliRunner().invoke(wrap, ["--agent", "a"]).exit_code == 2
+
+
+def test_status_says_what_is_wrong_with_an_address() -> None:
+    done = CliRunner().invoke(status, [], env={"CLAWATCH_URL": "ftp://127.0.0.1"})
+    assert done.exit_code == 1
+    assert done.output == "Error: the address must look like http://HOST:PORT, without user or password\n"
