@@ -88,6 +88,16 @@ async def test_cw_61_no_other_origin_is_let_in(run_cw: Any) -> None:
         assert (await cw.ask("OPTIONS", "/api/agents", key=None, headers=asked)).status == 403
 
 
+async def test_an_administrator_of_some_agents_neither_sees_nor_revokes_the_keys_of_others(cw: Any) -> None:
+    few = await cw.make_key("admin", agents=["mine-*"], name="few")
+    await cw.make_key("read", name="wide")
+    await cw.make_key("read", agents=["mine-*"], name="own")
+    assert [key["name"] for key in (await cw.get("/api/keys", key=few))["keys"]] == ["few", "own"]
+    assert (await cw.ask("DELETE", "/api/keys/wide", key=few)).status == 404
+    assert (await cw.ask("DELETE", "/api/keys/own", key=few)).status == 200
+    assert [key["name"] for key in (await cw.get("/api/keys"))["keys"]] == ["few", "ops", "wide"]
+
+
 async def test_a_secret_is_not_told_on_whoever_said_it(cw: Any) -> None:
     await cw.say("a", "run", runId=SECRET, kind=SECRET, status="running", stage=SECRET)
     await cw.say("a", agentName=f"x {SECRET}", host=SECRET, labels={"k": SECRET}, sessionId=SECRET, id=SECRET)

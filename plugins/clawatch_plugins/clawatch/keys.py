@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aiohttp import web
 
 from clawatch.apis.bodies import read_json
 from clawatch.apis.envelopes import reply
 from clawatch.apis.routes import Route
 from clawatch.domain.access import Principal, Scope
-from clawatch.ports import Core, Forbidden, Invalid
+from clawatch.ports import Core, Forbidden, Invalid, NotFound
 from clawatch_plugins.clawatch.asking import checked_texts, duration_in, known_word
 from clawatch_plugins.clawatch.views import key_view
 from clawatch_plugins.clawatch.wire import Done, KeyList, KeyMade, KeyWanted
@@ -32,7 +34,9 @@ class Keys:
         )
 
     async def list(self, request: web.Request, principal: Principal) -> web.Response:
-        keys = sorted(self._core.access.keys(), key=lambda key: key.name)
+        keys = sorted(
+            (key for key in self._core.access.keys() if _has_all_of(principal, key.agents)), key=lambda key: key.name
+        )
         return reply(KeyList(keys=tuple(key_view(key) for key in keys)))
 
     async def create(self, request: web.Request, principal: Principal) -> web.Response:
@@ -50,7 +54,10 @@ class Keys:
         return None if expires is None else self._core.clock.now().wall + duration_in("expires", expires)
 
     async def revoke(self, request: web.Request, principal: Principal) -> web.Response:
-        await self._core.access.revoke_key(request.match_info["name"])
+        name = request.match_info["name"]
+        if any(key.name == name and not _has_all_of(principal, key.agents) for key in self._core.access.keys()):
+            raise NotFound(f"there is no key named {name}")
+        await self._core.access.revoke_key(name)
         return reply(Done())
 
 
@@ -60,6 +67,11 @@ def _agents(wanted: KeyWanted, principal: Principal) -> list[str]:
     if not agents or len(agents) > MAX_PATTERNS:
         raise Invalid(f"agents: give 1 to {MAX_PATTERNS} patterns")
     checked_texts([("agents", pattern) for pattern in agents], most=200)
-    if not principal.sees_all and not set(agents) <= set(principal.agents):
+    if not _has_all_of(principal, agents):
         raise Forbidden(f"the key {principal.name!r} can only give away its own agent patterns")
     return agents
+
+
+def _has_all_of(principal: Principal, agents: Iterable[str]) -> bool:
+    """Whether what these patterns open is the principal's own: other keys are none of its business."""
+    return principal.sees_all or set(agents) <= set(principal.agents)
