@@ -34,10 +34,8 @@ class Keys:
         )
 
     async def list(self, request: web.Request, principal: Principal) -> web.Response:
-        keys = sorted(
-            (key for key in self._core.access.keys() if _has_all_of(principal, key.agents)), key=lambda key: key.name
-        )
-        return reply(KeyList(keys=tuple(key_view(key) for key in keys)))
+        keys = sorted(self._core.access.keys(), key=lambda key: key.name)
+        return reply(KeyList(keys=tuple(key_view(key) for key in keys if _has_all_of(principal, key.agents))))
 
     async def create(self, request: web.Request, principal: Principal) -> web.Response:
         wanted = await read_json(request, KeyWanted)
@@ -55,7 +53,8 @@ class Keys:
 
     async def revoke(self, request: web.Request, principal: Principal) -> web.Response:
         name = request.match_info["name"]
-        if any(key.name == name and not _has_all_of(principal, key.agents) for key in self._core.access.keys()):
+        keys = self._core.access.keys()
+        if any(key.name == name and not _has_all_of(principal, key.agents) for key in keys):
             raise NotFound(f"there is no key named {name}")
         await self._core.access.revoke_key(name)
         return reply(Done())
