@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -21,6 +21,7 @@ from clawatch.domain.commands import Command, CommandState, CommandType, Control
 from clawatch.domain.deliveries import Notification, Outcome, Outgoing
 from clawatch.domain.events import Event, EventType
 from clawatch.domain.journal import Appended, Committed, Entry, Measures, Unit
+from clawatch.domain.metrics import Metrics
 from clawatch.domain.runs import Run
 from clawatch.domain.time import Millis, Moment
 from clawatch.domain.verdicts import Finding, Wake
@@ -129,6 +130,10 @@ class StoreHealth(Struct, frozen=True):
     ok: bool
     detail: str = ""
     size_bytes: int = 0
+    commits: int = 0
+    """Transactions since it was opened."""
+    commit_seconds: float = 0.0
+    """What they took together, waiting for the disk included."""
 
 
 class RetentionPolicy(Struct, frozen=True, kw_only=True):
@@ -236,6 +241,10 @@ class StorePort(Protocol):
     async def ref(self, notifier: str, thread: str) -> str | None: ...
 
     async def outbox_size(self) -> int: ...
+
+    async def outbox_oldest(self) -> Millis | None:
+        """When the row that has waited longest was made; None when nothing waits."""
+        ...
 
     async def silences(self) -> list[Silence]: ...
 
@@ -649,3 +658,5 @@ class Core:
     """The configured one: where days and months begin."""
     vocabularies: tuple[Vocabulary, ...] = ()
     """What the OpenTelemetry door maps records with, in order of registration."""
+    metrics: Metrics = field(default_factory=Metrics)
+    """Figures about the daemon itself; count your own in it, or gather all there are."""

@@ -225,6 +225,9 @@ class MemoryStore:
     async def outbox_size(self) -> int:
         return len(self._books.outbox)
 
+    async def outbox_oldest(self) -> Millis | None:
+        return min((row.outgoing.created_at for row in self._books.outbox.values()), default=None)
+
     # -- silences, keys, secrets, logins
 
     async def silences(self) -> list[Silence]:

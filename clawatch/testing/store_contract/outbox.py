@@ -23,6 +23,15 @@ class OutboxContract:
         assert claimed.attempts == 1
         assert (claimed.id, claimed.text, claimed.data, claimed.rule) == ("o1", "*bold* <b>", {"count": 3}, "loop")
 
+    async def test_how_much_waits_and_since_when(self, store: StorePort) -> None:
+        assert (await store.outbox_size(), await store.outbox_oldest()) == (0, None)
+        rows = (outgoing("o1", created_at=NOW - MINUTE), outgoing("o2", notifier="other", created_at=NOW))
+        await store.commit(Unit(outbox=rows), NOW)
+        assert (await store.outbox_size(), await store.outbox_oldest()) == (2, NOW - MINUTE)
+        await self.claimed(store)
+        await store.settle("o1", NOW, None, None)
+        assert (await store.outbox_size(), await store.outbox_oldest()) == (1, NOW)
+
     async def test_each_notifier_has_rows_of_its_own(self, store: StorePort) -> None:
         await store.commit(Unit(outbox=(outgoing("o1"), outgoing("o2", notifier="other"))), NOW)
         assert await self.claimed(store) == ["o1"]

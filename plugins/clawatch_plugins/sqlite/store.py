@@ -31,7 +31,7 @@ from clawatch.ports import (
 from clawatch_plugins.sqlite import access, journal, lists, outbox, sums
 from clawatch_plugins.sqlite.backup import back_up
 from clawatch_plugins.sqlite.books import SqliteBooks, read_agents
-from clawatch_plugins.sqlite.codec import alert_from, command_from, key_from, run_from, silence_from
+from clawatch_plugins.sqlite.codec import alert_from, command_from, key_from, outgoing_from, run_from, silence_from
 from clawatch_plugins.sqlite.opening import BUSY_TIMEOUT, WriterLock, explain, open_reader, open_writer
 from clawatch_plugins.sqlite.pruning import prune
 from clawatch_plugins.sqlite.readers import Readers
@@ -170,6 +170,10 @@ class SqliteStore:
     async def outbox_size(self) -> int:
         return int(await self._one("SELECT count(*) FROM outbox"))
 
+    async def outbox_oldest(self) -> Millis | None:
+        body = await self._one("SELECT body FROM outbox ORDER BY place LIMIT 1")
+        return None if body is None else outgoing_from(body).created_at
+
     # -- silences, keys, secrets, logins
 
     async def silences(self) -> list[Silence]:
@@ -212,8 +216,11 @@ class SqliteStore:
         await asyncio.to_thread(back_up, self._path, target)
 
     async def health(self) -> StoreHealth:
-        trouble = self._writer.trouble
-        return StoreHealth(ok=not trouble, detail=trouble, size_bytes=await asyncio.to_thread(_size, self._path))
+        writer = self._writer
+        return StoreHealth(
+            ok=not writer.trouble, detail=writer.trouble, size_bytes=await asyncio.to_thread(_size, self._path),
+            commits=writer.commits, commit_seconds=writer.commit_seconds,
+        )
 
     # -- small questions
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from queue import Empty, SimpleQueue
+from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
 from clawatch.domain.events import Event, Ident, idents
@@ -120,7 +121,9 @@ class Writer:
         self._waiting = 0
         self._is_closed = False
         self.trouble = ""
-        """Why the last transaction failed; empty when it did not."""
+        """Why nothing can be written; empty once something has been again."""
+        self.commits = 0
+        self.commit_seconds = 0.0
         self._thread = threading.Thread(target=self._run, name="clawatch-store", daemon=True)
         self._thread.start()
 
@@ -170,9 +173,13 @@ class Writer:
         return jobs, True
 
     def _serve(self, jobs: list[Job]) -> None:
+        changes, began = self._con.total_changes, perf_counter()
         try:
             committed, outcomes = self._transact(jobs)
-            self.trouble = ""
+            self.commits += 1
+            self.commit_seconds += perf_counter() - began
+            if self._con.total_changes != changes:  # on a full disk, what changes nothing still succeeds
+                self.trouble = ""
         except StoreUnavailable as error:
             self.trouble = str(error)
             committed, outcomes = None, [(future, error) for _, future in jobs]

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from clawatch.pulse import Pulse
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_loop_is_late_when_it_was_silent_for_longer_than_its_patience() -> None:
+    time = Time()
+    pulse = Pulse(10.0, time)
+    pulse.beat("rules")
+    time.now += 10
+    assert pulse.late() == []
+    time.now += 0.1
+    assert pulse.late() == ["rules"]
+    pulse.beat("rules")
+    assert pulse.late() == []
+
+
+def test_a_loop_may_ask_for_more_time_but_never_gets_less() -> None:
+    time = Time()
+    pulse = Pulse(10.0, time)
+    pulse.beat("notifier", within=60)
+    pulse.beat("rules", within=1)
+    time.now += 11
+    assert pulse.late() == ["rules"]
+    time.now += 50
+    assert pulse.late() == ["notifier", "rules"]
+
+
+def test_who_has_ended_is_not_late() -> None:
+    time = Time()
+    pulse = Pulse(10.0, time)
+    pulse.beat("rules")
+    pulse.forget("rules")
+    pulse.forget("never began")
+    time.now += 60
+    assert pulse.late() == []
