@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from clawatch.access import Access, AccessSettings
 from clawatch.alerting.desk import Desk
-from clawatch.alerting.outbox import Outbox, Worker
+from clawatch.alerting.outbox import Outbox, Worker, abandon_others
 from clawatch.alerting.routing import Route
 from clawatch.bus import Bus
 from clawatch.clock import SystemClock
@@ -25,7 +25,7 @@ from clawatch.config.loading import Loaded
 from clawatch.deeds import Deeds
 from clawatch.domain.access import Scope
 from clawatch.domain.agents import Agent
-from clawatch.domain.journal import Committed
+from clawatch.domain.journal import Committed, Unit
 from clawatch.domain.redaction import Redactor
 from clawatch.domain.time import HOUR, Millis
 from clawatch.fleet import Fleet
@@ -147,6 +147,9 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
     config = loaded.config
     store = kept.store
     async with Lifecycle(log) as life:
+        # What a reload has left on its way into the store has to be there before it is read.
+        with suppress(StoreUnavailable):
+            await store.commit(Unit(), clock.now().wall)
         journal, bus = Journal(store), Bus()
         fleet = Fleet(await store.agents())
         notifier_names = [part.name for part in config.notifiers]
@@ -171,7 +174,7 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         loops = Loops(log)
         outbox = Outbox([], clock, log)
         rules = Rules(store, journal, fleet, desk, commands, [], _settings_for(config), clock, log)
-        rules.on_blocked = lambda why: outbox.warn(f"ClaWatch cannot write its database: {why}")
+        rules.on_blocked = outbox.warn_of_store
         system = System(clock.now().wall, loops, rules, (), lambda: store.head, _part_reports(loaded))
         queries = Queries(store, journal, fleet, desk, commands, system.report)
         deeds = Deeds(commands, desk, fleet, outbox, redactor)
@@ -197,14 +200,18 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         system.workers = workers
         desk.poke = outbox.poke
 
+        with suppress(StoreUnavailable):
+            await abandon_others(store, notifier_names, clock.now().wall, log)
         await rules.warm_up(await _downtime(store, clock))
+        life.push("commands", commands.carried)
         life.push("loops", loops.close)
-        loops.start("rules", rules.run)
+        commands.launch_open()
+        loops.every("rules", 0, rules.work)
         for worker in workers:
-            loops.start(f"notifier {worker.name}", worker.run)
+            loops.every(f"notifier {worker.name}", 0, worker.work)
         loops.every("keys", 0.5, access.refresh)
         loops.every("silences", 1.0, lambda: desk.lift_expired(clock.now().wall))
-        loops.every("alive", ALIVE_EVERY, lambda: _mark_alive(store, clock))
+        loops.every("alive", ALIVE_EVERY, lambda: _stay_alive(store, clock, outbox))
         loops.every("clock", 1.0, _watch(scheduler))
         _schedule_jobs(loaded, core, scheduler, store, clock)
         scheduler.start()
@@ -290,6 +297,15 @@ async def _downtime(store: StorePort, clock: Clock) -> Millis:
 
 async def _mark_alive(store: StorePort, clock: Clock) -> None:
     await store.put_secret(ALIVE, str(clock.now().wall))
+
+
+async def _stay_alive(store: StorePort, clock: Clock, outbox: Outbox) -> None:
+    """The first to notice that nothing can be written, also while there is nothing to write."""
+    try:
+        await _mark_alive(store, clock)
+    except StoreUnavailable as error:
+        outbox.warn_of_store(str(error))
+        raise
 
 
 def _watch(scheduler: Scheduler) -> Callable[[], Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from msgspec.structs import replace
@@ -25,12 +26,24 @@ from clawatch.domain.ids import new_id
 from clawatch.domain.journal import CommandChanged, Committed, ControlChanged, Edge, Entry, Removed, Unit
 from clawatch.domain.time import SECOND, Millis
 from clawatch.fleet import Fleet
-from clawatch.ports import Clock, Conflict, Controller, Controlling, Forbidden, Invalid, NotFound, StorePort
+from clawatch.ports import (
+    Clock,
+    Conflict,
+    Controller,
+    Controlling,
+    Forbidden,
+    Invalid,
+    NotFound,
+    StorePort,
+    StoreUnavailable,
+)
 
 AGAIN_AFTER: Millis = 30 * SECOND
 """A delivered command is handed out again until a result comes (design §7)."""
 GRACE: Millis = 30 * SECOND
 """How long a paused agent may go on reporting work after delivery (design §7)."""
+CARRY_TIMEOUT = 30.0
+"""Seconds that a controller may take to carry a command."""
 RECENT = 500
 """Commands remembered at start, so that an agent's newest one can be shown."""
 STILL_WORKING = "still working"
@@ -45,16 +58,28 @@ class Commands:
         self._fleet = fleet
         self._clock = clock
         self.controllers = controllers
+        self.lock = asyncio.Lock()
+        """Held from looking to committing, so that a state that is final stays so. Taken before the desk's."""
         self._open: dict[str, dict[str, Command]] = {}
         """Open commands by agent and id, in order of request."""
         self._latest: dict[str, Command] = {}
         """The newest command that sets control, by agent."""
-        self._waiting: dict[str, asyncio.Event] = {}
+        self._arrived = asyncio.Event()
+        """Set, and replaced, when there is something new to hand out."""
+        self._carrying: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
         """Read what is open, and what came last, from the store."""
         recent = await self._store.commands(None, None, RECENT)
         for command in sorted((*recent.items, *await self._store.open_commands()), key=lambda c: c.requested_at):
+            self._take_in(command)
+        for agent in self._fleet:
+            if agent.control is not Control.RUN and agent.id not in self._latest:
+                await self._load_of(agent.id)
+
+    async def _load_of(self, agent_id: str) -> None:
+        """What was asked of an agent so long ago that others' commands have come between."""
+        for command in reversed((await self._store.commands(agent_id, None, RECENT)).items):
             self._take_in(command)
 
     def apply(self, committed: Committed) -> None:
@@ -78,9 +103,9 @@ class Commands:
             latest = self._latest.get(command.agent_id)
             if latest is None or latest.id == command.id or latest.requested_at <= command.requested_at:
                 self._latest[command.agent_id] = command
-        waiting = self._waiting.get(command.agent_id)
-        if waiting is not None and command.state is CommandState.REQUESTED:
-            waiting.set()
+        if command.state is CommandState.REQUESTED:
+            self._arrived.set()
+            self._arrived = asyncio.Event()
 
     # -- what a controller can do
 
@@ -108,35 +133,61 @@ class Commands:
         """See ``ports.CommandsPort.control``."""
         if verb not in CONTROL_OF:
             raise Invalid(f"{verb} is no control verb; use one of {', '.join(CONTROL_OF)}")
-        agent = self._permitted(agent_id, principal)
-        now = self._clock.now().wall
-        edges, command = self.plan(agent, verb, principal, now, alert_id)
-        if edges:
-            await self._store.commit(Unit(edges=tuple(edges)), now)
+        async with self.lock:
+            agent = self._permitted(agent_id, principal)
+            now = self._clock.now().wall
+            edges, command = self.plan(agent, verb, principal, now, alert_id)
+            if edges:
+                await self._store.commit(Unit(edges=tuple(edges)), now)
         if command is not None and command.is_open:
             command = await self._carry(command)
         return self._fleet.get(agent_id) or agent, command or self._latest.get(agent_id)
 
     def plan(
-        self, agent: Agent, verb: CommandType, principal: Principal, now: Millis, alert_id: str | None = None
+        self,
+        agent: Agent,
+        verb: CommandType,
+        principal: Principal,
+        now: Millis,
+        alert_id: str | None = None,
+        planned: Sequence[Command] = (),
     ) -> tuple[list[Edge], Command | None]:
-        """The edges a control verb comes to; none when it changes nothing. ``launch`` the command once stored."""
-        if self._is_done(agent, verb):
+        """The edges a control verb comes to; none when it changes nothing. ``launch`` the command once stored.
+
+        ``planned`` are the agent's commands that are not stored yet, but will be before this one.
+        """
+        if self._is_done(agent, verb) or any(command.type is verb for command in planned):
             return [], None
         edges: list[Edge] = [
             CommandChanged(command=moved(old, CommandState.EXPIRED, now, f"superseded by {verb}"))
-            for old in self._open.get(agent.id, {}).values()
-            if old.type in CONTROL_OF
+            for old in (*self._open.get(agent.id, {}).values(), *planned)
+            if old.type in CONTROL_OF and old.is_open
         ]
         command = self._new(agent, verb, {}, principal, now, alert_id)
         edges.append(ControlChanged(agent_id=agent.id, control=CONTROL_OF[verb], by=principal.user))
         edges.append(CommandChanged(command=command))
         return edges, command
 
-    async def launch(self, command: Command) -> None:
-        """Hand a command that ``plan`` made, now stored, to its controller."""
-        if command.is_open:
+    def launch(self, command: Command) -> None:
+        """Have a command that is stored carried to its agent, without waiting for it."""
+        if command.state is CommandState.REQUESTED:
+            task = asyncio.create_task(self._carry_alone(command))
+            self._carrying.add(task)
+            task.add_done_callback(self._carrying.discard)
+
+    async def _carry_alone(self, command: Command) -> None:
+        with suppress(StoreUnavailable):  # then it stays requested
             await self._carry(command)
+
+    def launch_open(self) -> None:
+        """Carry what was asked just before the daemon ended: its controller may never have heard of it."""
+        for mine in self._open.values():
+            for command in mine.values():
+                self.launch(command)
+
+    async def carried(self) -> None:
+        """Return when what has been launched is carried."""
+        await asyncio.gather(*self._carrying, return_exceptions=True)
 
     def _is_done(self, agent: Agent, verb: CommandType) -> bool:
         if verb is CommandType.RESTART:
@@ -160,10 +211,11 @@ class Commands:
             if command is None:
                 raise Conflict(f"the agent {agent_id!r} is not to be {type}d: nothing to do")
             return command
-        agent = self._permitted(agent_id, principal)
-        now = self._clock.now().wall
-        command = self._new(agent, type, dict(parameters), principal, now, None)
-        await self._store.commit(Unit(edges=(CommandChanged(command=command),)), now)
+        async with self.lock:
+            agent = self._permitted(agent_id, principal)
+            now = self._clock.now().wall
+            command = self._new(agent, type, dict(parameters), principal, now, None)
+            await self._store.commit(Unit(edges=(CommandChanged(command=command),)), now)
         return await self._carry(command) if command.is_open else command
 
     def _permitted(self, agent_id: str, principal: Principal) -> Agent:
@@ -205,10 +257,10 @@ class Commands:
         controller = next((c for c in self.controllers if agent and c.kind(agent) is not None), None)
         if controller is None or agent is None:
             return command
-        state = await controller.carry(command, agent)
+        state, why = await _carry_with(controller, command, agent)
         if state is None or state is command.state:
             return self._open.get(command.agent_id, {}).get(command.id, command)
-        return await self.settle(command.id, state) or command
+        return await self.settle(command.id, state, why) or command
 
     # -- handing out and hearing back
 
@@ -218,11 +270,9 @@ class Commands:
             raise NotFound("Agent not found")
         if not (principal.may(Scope.INGEST) or principal.may(Scope.CONTROL)):
             raise Forbidden(f"the key {principal.name!r} lacks the scope ingest")
-        due = self._due(agent_id)
-        if not due and wait > 0:
+        if wait > 0:
             await self._wait_for_command(agent_id, wait)
-            due = self._due(agent_id)
-        return await self._hand_out(due)
+        return await self._hand_out(agent_id)
 
     def _due(self, agent_id: str) -> list[Command]:
         now = self._clock.now().wall
@@ -230,56 +280,64 @@ class Commands:
             command
             for command in self._open.get(agent_id, {}).values()
             if command.control_kind is ControlKind.COOPERATIVE
-            and (command.state is CommandState.REQUESTED or now >= command.delivered_at + AGAIN_AFTER)
+            and (command.state is CommandState.REQUESTED or not 0 <= now - command.changed_at < AGAIN_AFTER)
         ]
 
     async def _wait_for_command(self, agent_id: str, wait: float) -> None:
-        arrived = self._waiting.setdefault(agent_id, asyncio.Event())
-        arrived.clear()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(wait):
-                await arrived.wait()
-        except TimeoutError:
-            return
-        finally:
-            self._waiting.pop(agent_id, None)
+                while not self._due(agent_id):
+                    await self._arrived.wait()
 
-    async def _hand_out(self, commands: Iterable[Command]) -> list[Command]:
-        now = self._clock.now().wall
-        delivered = [moved(command, CommandState.DELIVERED, now) for command in commands]
-        if delivered:
-            await self._store.commit(Unit(edges=tuple(CommandChanged(command=c) for c in delivered)), now)
-        return delivered
+    async def _hand_out(self, agent_id: str) -> list[Command]:
+        if not self._due(agent_id):
+            return []
+        async with self.lock:
+            now = self._clock.now().wall
+            delivered = [moved(command, CommandState.DELIVERED, now) for command in self._due(agent_id)]
+            if delivered:
+                await self._store.commit(Unit(edges=tuple(CommandChanged(command=c) for c in delivered)), now)
+            return delivered
 
     async def result(
         self, command_id: str, state: CommandState, message: str, data: Any, principal: Principal
     ) -> Command:
         """See ``ports.CommandsPort.result``."""
-        command = await self._store.command(command_id)
-        if command is None or not principal.sees(command.agent_id):
-            raise NotFound("Command not found")
-        if not principal.may(Scope.INGEST):
-            raise Forbidden(f"the key {principal.name!r} lacks the scope ingest")
         if state not in (CommandState.CONFIRMED, CommandState.FAILED, CommandState.UNSUPPORTED):
             raise Invalid("a result's state is confirmed, failed or unsupported")
-        if not command.is_open:
-            raise Conflict(f"the command is {command.state} already, and that is final")
-        if command.control_kind is ControlKind.NATIVE and state is CommandState.CONFIRMED:
-            state = CommandState.CLAIMED
+        async with self.lock:
+            command = await self._store.command(command_id)
+            if command is None or not principal.sees(command.agent_id):
+                raise NotFound("Command not found")
+            if not principal.may(Scope.INGEST):
+                raise Forbidden(f"the key {principal.name!r} lacks the scope ingest")
+            if not command.is_open:
+                raise Conflict(f"the command is {command.state} already, and that is final")
+            if command.control_kind is ControlKind.NATIVE and state is CommandState.CONFIRMED:
+                state = CommandState.CLAIMED
+            return await self._move(command, state, message, data)
+
+    async def settle(self, command_id: str, state: CommandState, message: str = "") -> Command | None:
+        """See ``ports.CommandsPort.settle``."""
+        async with self.lock:
+            command = await self._store.command(command_id)
+            if command is None or not command.is_open:
+                return None
+            return await self._move(command, state, message)
+
+    async def _move(self, command: Command, state: CommandState, message: str, data: Any = None) -> Command:
         now = self._clock.now().wall
         command = moved(command, state, now, message, data)
         await self._store.commit(Unit(edges=(CommandChanged(command=command),)), now)
         return command
 
-    async def settle(self, command_id: str, state: CommandState, message: str = "") -> Command | None:
-        """See ``ports.CommandsPort.settle``."""
-        command = await self._store.command(command_id)
-        if command is None or not command.is_open:
-            return None
+    def give_up(self, agent_id: str) -> list[Edge]:
+        """The edges that end an agent's open commands with it; commit them under ``lock``."""
         now = self._clock.now().wall
-        command = moved(command, state, now, message)
-        await self._store.commit(Unit(edges=(CommandChanged(command=command),)), now)
-        return command
+        return [
+            CommandChanged(command=moved(command, CommandState.EXPIRED, now, "the agent was removed"))
+            for command in self._open.get(agent_id, {}).values()
+        ]
 
     # -- what events and time make of commands; part of the rules' durable consumer
 
@@ -298,7 +356,7 @@ class Commands:
         return [
             CommandChanged(command=moved(command, _own_word(command), now, "reported by the agent"))
             for command in self._open.get(agent.id, {}).values()
-            if command.type is type and command.state is not CommandState.CLAIMED
+            if command.type is type and command.state is not CommandState.CLAIMED and command.requested_at <= now
         ]
 
     def _still_working(self, agent: Agent, event: Event, now: Millis) -> list[Edge]:
@@ -324,6 +382,17 @@ class Commands:
             for command in mine.values()
             if command.expires_at is not None and command.expires_at <= now
         ]
+
+
+async def _carry_with(controller: Controller, command: Command, agent: Agent) -> tuple[CommandState | None, str]:
+    """What became of it, and why; a controller that fails or hangs has failed the command."""
+    try:
+        async with asyncio.timeout(CARRY_TIMEOUT):
+            return await controller.carry(command, agent), ""
+    except TimeoutError:
+        return CommandState.FAILED, f"the controller gave no answer within {CARRY_TIMEOUT:.0f} s"
+    except Exception as error:
+        return CommandState.FAILED, f"the controller raised {type(error).__name__}"
 
 
 def _own_word(command: Command) -> CommandState:

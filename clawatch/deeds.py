@@ -81,7 +81,8 @@ class Deeds:
             raise NotFound("Agent not found")
         if not principal.may(Scope.CONTROL):
             raise Forbidden(f"the key {principal.name!r} lacks the scope control")
-        await self._desk.remove_agent(agent_id, principal)
+        async with self._commands.lock:
+            await self._desk.remove_agent(agent_id, principal, self._commands.give_up(agent_id))
 
     async def test_notifier(self, name: str, principal: Principal) -> Outcome:
         """Raises NotFound, or Forbidden without the scope admin."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from clawatch.alerting.desk import Desk
+from clawatch.alerting.muting import is_own
 from clawatch.commands import Commands
 from clawatch.domain.access import Principal
 from clawatch.domain.agents import Agent
@@ -122,12 +123,13 @@ class Queries:
         return Page(tuple(c for c in page.items if principal.sees(c.agent_id)), page.next)
 
     async def silences(self, principal: Principal) -> list[Silence]:
-        silences = self._desk.silences()
-        return silences if principal.sees_all else [s for s in silences if s.agent in principal.agents]
+        return [silence for silence in self._desk.silences() if is_own(silence, principal)]
 
     async def system(self) -> SystemReport:
         report = self._system()
-        return replace(report, store=await self._store.health(), outbox=await self._store.outbox_size())
+        store = await self._store.health()
+        status = report.status if store.ok else "degraded"
+        return replace(report, store=store, outbox=await self._store.outbox_size(), status=status)
 
     # -- the journal
 

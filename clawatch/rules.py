@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 from structlog.typing import FilteringBoundLogger
 
@@ -38,6 +39,8 @@ WARM_UP_ENTRIES = 100_000
 OFFSET_EVERY: Millis = SECOND
 MAX_FAILURES = 5
 """Raises in a row after which a rule is switched off until the daemon restarts."""
+RECENT_COMMANDS = 100
+"""Commands looked through at start for what the brake did in the last hour."""
 MAX_KEPT = 10_000
 """Edges kept in memory while the store cannot be written."""
 FLEET_AGENT = Agent(id="", name="fleet", created_at=0)
@@ -60,11 +63,18 @@ class Running:
 
 @dataclass
 class Gathered:
-    """What one step has found, to be written in one commit."""
+    """What has been found and is not stored yet, to be written in one commit."""
 
     edges: list[Edge] = field(default_factory=list)
     outbox: list[Outgoing] = field(default_factory=list)
     launched: list[Command] = field(default_factory=list)
+
+    def bound(self) -> None:
+        for kept in (self.edges, self.outbox, self.launched):
+            del kept[:-MAX_KEPT]
+
+    def planned(self, agent_id: str) -> list[Command]:
+        return [command for command in self.launched if command.agent_id == agent_id]
 
 
 class Rules:
@@ -96,23 +106,28 @@ class Rules:
         self._stored_offset = 0
         self._stored_at: Millis = 0
         self._ticked_at: Millis = 0
-        self._kept: Unit | None = None
-        self._kept_launches: list[Command] = []
+        self._gathered = Gathered()
+        self.is_blocked = False
+        """Whether the last step could not be stored; what it found is kept, and goes into the next commit."""
         self.on_blocked: Callable[[str], None] = lambda why: None
-        """Called when a step cannot be stored; its edges are kept meanwhile."""
-
-    @property
-    def is_blocked(self) -> bool:
-        return self._kept is not None
+        """Called when a step cannot be stored."""
 
     # -- start
 
     async def warm_up(self, downtime: Millis) -> None:
         """Show the rules the last hour again, without effects, up to where they had read."""
         now = self._clock.now()
-        self.offset = self._stored_offset = await self._store.offset(CONSUMER) or 0
+        stored = await self._store.offset(CONSUMER) or 0
+        self.offset = self._stored_offset = max(stored, self._store.tail - 1)
+        self._brake.remember((await self._store.commands(None, None, RECENT_COMMANDS)).items, now)
         for running in self.rules:
-            await self._prepare(running, now, downtime)
+            if hasattr(running.rule, "began"):
+                self._safely(running, partial(running.rule.began, now, downtime))
+        await self._show_again(now)
+        for running in self.rules:
+            self._look_at_fleet(running, now)
+
+    async def _show_again(self, now: Moment) -> None:
         first = max(await self._store.seq_before(now.wall - WARM_UP), self.offset - WARM_UP_ENTRIES)
         after = min(first, self.offset)
         while after < self.offset:
@@ -123,31 +138,22 @@ class Rules:
                 self._observe(entry, now, lambda running, found, seq: None)
             after = entries[-1].seq
             await asyncio.sleep(0)
-        for running in self.rules:
-            self._look_at_fleet(running, now)
-
-    async def _prepare(self, running: Running, now: Moment, downtime: Millis) -> None:
-        began = getattr(running.rule, "began", None)
-        if began is not None:
-            began(now, downtime)
 
     def _look_at_fleet(self, running: Running, now: Moment) -> None:
         """Agents that have been silent since before the start need a wake too."""
-        watch = getattr(running.rule, "watch", None)
-        if watch is None:
+        if not hasattr(running.rule, "watch"):
             return
         for agent in self._fleet:
-            settings = self.settings_for(running.name, agent)
-            if settings.enabled:
-                self._schedule(running, watch(agent, settings, now))
+            settings = self._enabled(running, agent)
+            if settings is not None:
+                self._schedule(running, self._safely(running, partial(running.rule.watch, agent, settings, now)))
 
     # -- steps
 
-    async def run(self) -> None:
-        """Work until cancelled: at once when the journal grows, else when something falls due."""
-        while True:
-            await self._journal.wait(self.offset, self.pause())
-            await self.step()
+    async def work(self) -> None:
+        """One round: at once when the journal grows, else when something falls due."""
+        await self._journal.wait(self.offset, self.pause())
+        await self.step()
 
     def pause(self) -> float:
         """Seconds until something falls due; at most a quarter."""
@@ -157,35 +163,34 @@ class Rules:
 
     async def step(self) -> bool:
         """Read a batch, judge it, store what follows. Whether there may be more to read."""
-        async with self._desk.lock:
+        async with self._commands.lock, self._desk.lock:
             return await self._step()
 
     async def _step(self) -> bool:
         now = self._clock.now()
         entries = await self._journal.read(self.offset, BATCH)
-        gathered = Gathered()
         for entry in entries:
-            self._take_in(entry, now, gathered)
-        if entries:
-            self.offset = entries[-1].seq
-        self._wake_due(now, gathered)
-        if now.mono >= self._ticked_at + SECOND or now.mono < self._ticked_at:
+            # First of all, lest what cannot be taken in be read again and again.
+            self.offset = entry.seq
+            self._take_in(entry, now)
+        if not entries:
+            self.offset = max(self.offset, self._store.tail - 1)  # pruned before it was read
+        self._wake_due(now)
+        if now.mono >= self._ticked_at + SECOND:
             self._ticked_at = now.mono
-            self._tick(now, gathered)
-        await self._store_step(gathered, now)
+            self._tick(now)
+        await self._store_step(now)
         return len(entries) == BATCH
 
-    def _take_in(self, entry: Entry, now: Moment, gathered: Gathered) -> None:
+    def _take_in(self, entry: Entry, now: Moment) -> None:
         def handle(running: Running, found: Iterable[Finding], seq: int) -> None:
-            self._handle(running, found, seq, now, gathered)
+            self._handle(running, found, seq, now)
 
-        agent = self._fleet.get(entry.agent_id)
-        for edge in self._commands.observe(entry, agent):
-            gathered.edges.append(edge)
+        self._gathered.edges += self._commands.observe(entry, self._fleet.get(entry.agent_id))
         if isinstance(entry.body, CommandChanged):
-            gathered.outbox += self._desk.say_command(entry.body, now.wall)
+            self._gathered.outbox += self._desk.say_command(entry.body, now.wall)
         if isinstance(entry.body, ControlChanged) and entry.body.control is Control.RUN and entry.body.by != CORE.user:
-            self._release_brake(entry, now, gathered)
+            self._release_brake(entry, now)
         self._observe(entry, now, handle)
 
     def _observe(
@@ -193,7 +198,7 @@ class Rules:
     ) -> None:
         if isinstance(entry.body, Removed):
             for running in self.rules:
-                running.rule.forget(entry.agent_id)
+                self._safely(running, partial(running.rule.forget, entry.agent_id))
             return
         agent = self._fleet.get(entry.agent_id)
         if agent is None:
@@ -202,8 +207,9 @@ class Rules:
             settings = self._enabled(running, agent)
             if settings is not None:
                 found = self._safely(running, partial(running.rule.observe, entry, agent, settings, now))
-                self._schedule(running, found)
-                handle(running, found, entry.seq)
+                if found:
+                    self._schedule(running, found)
+                    handle(running, found, entry.seq)
 
     def _enabled(self, running: Running, agent: Agent) -> RuleSettings | None:
         if running.switched_off:
@@ -211,10 +217,15 @@ class Rules:
         settings: RuleSettings = self.settings_for(running.name, agent)
         return settings if settings.enabled else None
 
-    def _safely(self, running: Running, judge: Callable[[], Iterable[Finding]]) -> list[Finding]:
-        """A rule that raises is reported; one that keeps raising is switched off. The others go on."""
+    def _safely(self, running: Running, judge: Callable[[], Iterable[Finding] | None]) -> list[Finding]:
+        """A rule that raises is reported; one that keeps raising is switched off. The others go on.
+
+        So is one whose findings could not be stored: they would take the others' with them.
+        """
         try:
-            found = list(judge())
+            found = list(judge() or ())
+            for finding in found:
+                msgspec.json.decode(msgspec.json.encode(finding), type=type(finding))
         except Exception as error:
             running.failures += 1
             self._log.exception("rule.failed", rule=running.name, failures=running.failures)
@@ -230,101 +241,106 @@ class Rules:
             if isinstance(finding, Wake):
                 heapq.heappush(self._wakes, (finding.mono, next(self._order), running, finding))
 
-    def _wake_due(self, now: Moment, gathered: Gathered) -> None:
+    def _wake_due(self, now: Moment) -> None:
+        """Each wake that is due now; those that are asked for meanwhile come next time, be they due or not."""
+        due = []
         while self._wakes and self._wakes[0][0] <= now.mono:
-            _, _, running, wake = heapq.heappop(self._wakes)
+            due.append(heapq.heappop(self._wakes))
+        for _, _, running, wake in due:
             agent = self._fleet.get(wake.agent_id) if wake.agent_id else FLEET_AGENT
             settings = None if agent is None else self._enabled(running, agent)
-            if agent is None or settings is None:
-                continue
-            found = self._safely(running, partial(running.rule.due, wake, agent, settings, now))
-            self._schedule(running, found)
-            self._handle(running, found, 0, now, gathered)
+            if agent is not None and settings is not None:
+                found = self._safely(running, partial(running.rule.due, wake, agent, settings, now))
+                self._schedule(running, found)
+                self._handle(running, found, 0, now)
 
     # -- from findings to edges
 
-    def _handle(
-        self, running: Running, found: Iterable[Finding], seq: int, now: Moment, gathered: Gathered
-    ) -> None:
+    def _handle(self, running: Running, found: Iterable[Finding], seq: int, now: Moment) -> None:
         for finding in found:
             if isinstance(finding, Verdict):
-                self._judge(running, finding, seq, now, gathered)
+                self._judge(running, finding, seq, now)
             elif isinstance(finding, Notice):
-                gathered.outbox += self._desk.say_notice(finding, running.name, now.wall)
+                self._gathered.outbox += self._desk.say_notice(finding, running.name, now.wall)
 
-    def _judge(self, running: Running, verdict: Verdict, seq: int, now: Moment, gathered: Gathered) -> None:
-        agent = self._fleet.get(verdict.agent_id) or FLEET_AGENT
-        policy: RuleSettings = self.settings_for(running.name, agent)
+    def _judge(self, running: Running, verdict: Verdict, seq: int, now: Moment) -> None:
+        policy: RuleSettings = self.settings_for(running.name, self._agent(verdict.agent_id))
         known = self._desk.open(fingerprint(running.name, verdict.agent_id, verdict.subject))
         cause = engine.Cause(running.name, running.alert_type, seq, now.wall)
         step = engine.transition(known, verdict, policy, cause, new_id("alert", now.wall))
-        if step is None:
-            return
-        braked = self._brake.consider(step, verdict, policy, agent, now)
-        gathered.edges += braked.edges
-        gathered.launched += braked.launched
-        self._move(braked.step, now, gathered)
+        if step is not None:
+            self._move(step, policy, now)
+
+    def _move(self, step: engine.Step, policy: RuleSettings, now: Moment) -> None:
+        agent_id = step.alert.agent_id
+        braked = self._brake.consider(step, policy, self._agent(agent_id), now, self._gathered.planned(agent_id))
+        self._gathered.edges += braked.edges
+        self._gathered.launched += braked.launched
+        self._keep(braked.step, now)
         if step.reason is Reason.FIRED and step.alert.type is AlertType.STUCK:
-            gathered.edges.append(Silenced(agent_id=verdict.agent_id))
+            self._gathered.edges.append(Silenced(agent_id=agent_id))
 
-    def _move(self, step: engine.Step, now: Moment, gathered: Gathered) -> None:
+    def _keep(self, step: engine.Step, now: Moment) -> None:
         self._desk.keep(step.alert)
-        gathered.edges.append(AlertChanged(alert=step.alert, reason=step.reason or Reason.UPDATED))
+        self._gathered.edges.append(AlertChanged(alert=step.alert, reason=step.reason or Reason.UPDATED))
         if step.reason is not None:
-            gathered.outbox += self._desk.say(step.alert, step.reason, now.wall)
+            self._gathered.outbox += self._desk.say(step.alert, step.reason, now.wall)
 
-    def _tick(self, now: Moment, gathered: Gathered) -> None:
+    def _agent(self, agent_id: str) -> Agent:
+        return self._fleet.get(agent_id) or FLEET_AGENT
+
+    def _tick(self, now: Moment) -> None:
         for alert in self._desk.alerts():
-            step = engine.tick(alert, self._policy(alert), now.wall)
+            policy = self._policy(alert)
+            if policy is None:
+                self._keep(engine.end(alert, now.wall), now)
+                continue
+            step = engine.tick(alert, policy, now.wall)
             if step is not None:
-                self._move(step, now, gathered)
-        gathered.edges += self._commands.expire(now.wall)
+                self._move(step, policy, now)
+        if not self.is_blocked:  # else what has expired would do so every second anew
+            self._gathered.edges += self._commands.expire(now.wall)
 
-    def _policy(self, alert: Alert) -> RuleSettings:
-        agent = self._fleet.get(alert.agent_id) or FLEET_AGENT
-        settings: RuleSettings = self.settings_for(alert.rule, agent)
-        return settings
+    def _policy(self, alert: Alert) -> RuleSettings | None:
+        """None when the alert's rule is no longer in use, or not for this agent: nobody would ever resolve it."""
+        if all(running.name != alert.rule for running in self.rules):
+            return None
+        settings: RuleSettings = self.settings_for(alert.rule, self._agent(alert.agent_id))
+        return settings if settings.enabled else None
 
-    def _release_brake(self, entry: Entry, now: Moment, gathered: Gathered) -> None:
-        """A human resumed the agent: for these episodes the brake stays off."""
+    def _release_brake(self, entry: Entry, now: Moment) -> None:
+        """A human resumed the agent: for the episodes that are open the brake stays off."""
         for alert in self._desk.firing_of(entry.agent_id):
-            if alert.brake is not None and not alert.brake_released:
+            policy = self._policy(alert)
+            if policy is not None and policy.action != "none" and not alert.brake_released:
                 released = replace(alert, brake_released=True, changed_at=now.wall, version=alert.version + 1)
-                self._move(engine.Step(released, None), now, gathered)
+                self._keep(engine.Step(released, None), now)
 
     # -- storing
 
-    async def _store_step(self, gathered: Gathered, now: Moment) -> None:
-        unit = self._merge_kept(gathered)
+    async def _store_step(self, now: Moment) -> None:
+        gathered = self._gathered
         is_due = self.offset > self._stored_offset and now.mono >= self._stored_at + OFFSET_EVERY
-        if not (unit.edges or unit.outbox or is_due):
+        if not (gathered.edges or gathered.outbox or is_due):
             return
+        unit = Unit(edges=tuple(gathered.edges), outbox=tuple(gathered.outbox), offsets={CONSUMER: self.offset})
         try:
             await self._store.commit(unit, now.wall)
         except StoreUnavailable as error:
-            self._keep(unit, gathered, str(error))
+            self._block(str(error))
             return
-        self._kept = None
+        self._gathered = Gathered()
+        self.is_blocked = False
         self._stored_offset = self.offset
         self._stored_at = now.mono
         if unit.outbox:
             self._desk.poke()
-        launched, self._kept_launches = [*self._kept_launches, *gathered.launched], []
-        for command in launched:
-            await self._commands.launch(command)
+        for command in gathered.launched:
+            self._commands.launch(command)
 
-    def _keep(self, unit: Unit, gathered: Gathered, why: str) -> None:
-        if self._kept is None:
-            self._log.error("rules.not_stored", edges=len(unit.edges), error=why)
-        self._kept = replace(unit, edges=unit.edges[-MAX_KEPT:], outbox=unit.outbox[-MAX_KEPT:])
-        self._kept_launches += gathered.launched
+    def _block(self, why: str) -> None:
+        if not self.is_blocked:
+            self._log.error("rules.not_stored", edges=len(self._gathered.edges), error=why)
+        self.is_blocked = True
+        self._gathered.bound()
         self.on_blocked(why)
-
-    def _merge_kept(self, gathered: Gathered) -> Unit:
-        """What earlier steps could not store comes first."""
-        kept = self._kept or Unit()
-        return Unit(
-            edges=(*kept.edges, *gathered.edges),
-            outbox=(*kept.outbox, *gathered.outbox),
-            offsets={CONSUMER: self.offset},
-        )

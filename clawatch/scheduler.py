@@ -61,8 +61,11 @@ class Scheduler:
             return False
         self._offset += drift
         self._log.warning("clock.jumped", by_ms=drift)
+        now_there = datetime.now(self._zone)
         for job in self._scheduler.get_jobs():
-            job.reschedule(_afresh(job.trigger, self._zone))
+            if job.next_run_time is None or job.next_run_time > now_there:
+                job.reschedule(_afresh(job.trigger, self._zone))
+        self._scheduler.wakeup()  # the others were due in the time that was leapt over, as when the machine slept
         return True
 
     def next_runs(self) -> dict[str, datetime | None]:

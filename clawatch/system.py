@@ -15,7 +15,7 @@ from clawatch.ports import PartReport, StoreHealth, SystemReport
 from clawatch.rules import Rules
 
 RESTART_AFTER = 1.0
-"""Seconds until a loop that failed is started again."""
+"""Seconds until a loop that failed goes on."""
 
 
 @dataclass
@@ -26,28 +26,20 @@ class Loops:
     failing: dict[str, str] = field(default_factory=dict)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        self.tasks.append(asyncio.create_task(self._keep(name, work), name=name))
+    def every(self, name: str, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+        """Do ``work`` again and again, with a pause of so many seconds; one round that succeeds and all is well."""
+        self.tasks.append(asyncio.create_task(self._keep(name, seconds, work), name=name))
 
-    def every(self, name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        async def again() -> None:
-            while True:
-                await work()
-                self.failing.pop(name, None)
-                await asyncio.sleep(seconds)
-
-        self.start(name, again)
-
-    async def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _keep(self, name: str, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         while True:
             try:
                 await work()
+                self.failing.pop(name, None)
+                await asyncio.sleep(seconds)
             except Exception as error:
                 self.failing[name] = f"{type(error).__name__}: {error}"
                 self.log.exception("loop.failed", loop=name)
-            else:
-                return
-            await asyncio.sleep(RESTART_AFTER)
+                await asyncio.sleep(RESTART_AFTER)
 
     async def close(self) -> None:
         for task in self.tasks:
@@ -78,8 +70,12 @@ class System:
             journal_head=self.head(),
             rules_behind=max(0, self.head() - self.rules.offset),
             parts=parts,
-            status="degraded" if self.rules.is_blocked or self.loops.failing else "ok",
+            status="degraded" if self._is_degraded() else "ok",
         )
+
+    def _is_degraded(self) -> bool:
+        is_rule_off = any(running.switched_off for running in self.rules.rules)
+        return self.rules.is_blocked or is_rule_off or bool(self.loops.failing)
 
     def _rule_parts(self) -> list[PartReport]:
         return [

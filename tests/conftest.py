@@ -100,6 +100,7 @@ class Bench:
         while await self.rules.step():
             pass
         await self.rules.step()
+        await self.commands.carried()
         for worker in self.workers:
             while await worker.step():
                 pass

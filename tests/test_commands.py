@@ -6,12 +6,18 @@ import asyncio
 from typing import Any
 
 import pytest
+import structlog
 from msgspec.structs import replace
 
+from clawatch import commands
+from clawatch.alerting.outbox import Outbox
+from clawatch.deeds import Deeds
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.agents import Control, Status
 from clawatch.domain.commands import Command, CommandState, CommandType, ControlKind, in_words
 from clawatch.domain.events import Activity, EventType
+from clawatch.domain.journal import Entry, Unit
+from clawatch.domain.redaction import Redactor
 from clawatch.domain.time import MINUTE, SECOND
 from clawatch.ports import Conflict, Forbidden, NotFound
 from clawatch.testing.memory import MemoryStore
@@ -150,3 +156,128 @@ def test_every_state_has_words(type: CommandType, state: CommandState) -> None:
         id="cmd_1", agent_id="a", type=type, state=state, requested_at=0, requested_by="me", changed_at=0
     )
     assert in_words(command)
+
+
+async def test_two_that_wait_for_one_agent_miss_nothing_and_share_nothing(bench: Any, owner: Principal) -> None:
+    impatient = asyncio.ensure_future(bench.commands.take("a", owner, wait=0.01))
+    patient = asyncio.ensure_future(bench.commands.take("a", owner, wait=5.0))
+    assert await impatient == []
+    third = asyncio.ensure_future(bench.commands.take("a", owner, wait=0.2))
+    await asyncio.sleep(0)
+    _, command = await bench.commands.control("a", CommandType.PAUSE, owner)
+    async with asyncio.timeout(3):
+        handed = [*await patient, *await third]
+    assert [one.id for one in handed] == [command.id]
+
+
+class SlowStore(MemoryStore):
+    """Gives others a turn between looking and writing, as a store on a disk does."""
+
+    async def command(self, command_id: str) -> Command | None:
+        await asyncio.sleep(0)
+        return await super().command(command_id)
+
+    async def commit(self, unit: Unit, now: int) -> list[Entry]:
+        await asyncio.sleep(0)
+        return await super().commit(unit, now)
+
+
+class TestAtTheSameTime:
+    @pytest.fixture
+    async def bench(self, bench_with: Any) -> Any:
+        bench = await bench_with(store=SlowStore())
+        await bench.say()
+        return bench
+
+    async def test_a_command_is_handed_out_once(self, bench: Any, owner: Principal) -> None:
+        await bench.commands.control("a", CommandType.RESTART, owner)
+        first, second = await asyncio.gather(*(bench.commands.take("a", owner) for _ in range(2)))
+        assert len(first) + len(second) == 1
+
+    async def test_only_one_result_counts(self, bench: Any, owner: Principal) -> None:
+        _, command = await bench.commands.control("a", CommandType.PAUSE, owner)
+        results = await asyncio.gather(
+            *(
+                bench.commands.result(command.id, state, "", None, owner)
+                for state in (CommandState.CONFIRMED, CommandState.FAILED)
+            ),
+            return_exceptions=True,
+        )
+        assert isinstance(results[1], Conflict)
+        assert (await bench.store.command(command.id)).state is CommandState.CONFIRMED
+
+    async def test_what_is_superseded_is_not_handed_out_after_that(self, bench: Any, owner: Principal) -> None:
+        _, pause = await bench.commands.control("a", CommandType.PAUSE, owner)
+        await asyncio.gather(
+            bench.commands.control("a", CommandType.RESUME, owner), bench.commands.take("a", owner)
+        )
+        assert (await bench.store.command(pause.id)).state is CommandState.EXPIRED
+
+
+class TestCarrying:
+    async def test_what_was_asked_just_before_a_crash_is_carried_after_it(
+        self, bench_with: Any, owner: Principal
+    ) -> None:
+        store = MemoryStore()
+        before = await bench_with(store=store)
+        await before.say()
+
+        async def crash(command: Command, agent: Any) -> None:
+            raise asyncio.CancelledError
+
+        before.controller.carry = crash
+        with pytest.raises(asyncio.CancelledError):
+            await before.commands.control("a", CommandType.PAUSE, owner)
+        after = await bench_with(store=store)
+        after.commands.launch_open()
+        await after.commands.carried()
+        assert [command.type for command in after.controller.carried] == [CommandType.PAUSE]
+
+    async def test_a_controller_that_raises_has_failed_the_command(self, bench: Any, owner: Principal) -> None:
+        async def broken(command: Command, agent: Any) -> None:
+            raise RuntimeError("secret")
+
+        bench.controller.carry = broken
+        agent, command = await bench.commands.control("a", CommandType.PAUSE, owner)
+        assert (agent.control, command.state) == (Control.PAUSED, CommandState.FAILED)
+        assert command.message == "the controller raised RuntimeError"
+
+    async def test_a_controller_may_settle_the_command_itself(self, bench: Any, owner: Principal) -> None:
+        async def carry(command: Command, agent: Any) -> None:
+            await bench.commands.settle(command.id, CommandState.CONFIRMED, "done already")
+
+        bench.controller.carry = carry
+        _, command = await bench.commands.control("a", CommandType.PAUSE, owner)
+        assert command.id == bench.commands.latest("a").id
+        assert bench.commands.latest("a").state is CommandState.CONFIRMED
+
+
+async def test_a_removed_agent_takes_its_commands_with_it(bench_with: Any, owner: Principal) -> None:
+    store = MemoryStore()
+    before = await bench_with(store=store)
+    await before.say()
+    _, command = await before.commands.control("a", CommandType.PAUSE, owner)
+    outbox = Outbox([], before.clock, structlog.get_logger())
+    deeds = Deeds(before.commands, before.desk, before.fleet, outbox, Redactor())
+    await deeds.remove_agent("a", owner)
+    assert (await store.command(command.id)).message == "the agent was removed"
+    after = await bench_with(store=store)
+    await after.say()
+    assert await after.commands.take("a", owner) == []
+
+
+async def test_a_pause_is_known_after_a_restart_however_much_was_asked_of_others_since(
+    bench_with: Any, owner: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "RECENT", 3)
+    store = MemoryStore()
+    before = await bench_with(store=store)
+    await before.say()
+    await before.say("b")
+    _, pause = await before.commands.control("a", CommandType.PAUSE, owner)
+    await before.commands.result(pause.id, CommandState.CONFIRMED, "", None, owner)
+    for _ in range(5):
+        before.clock.advance(1)
+        await before.commands.send("b", CommandType.GET_STATUS, {}, owner)
+    after = await bench_with(store=store)
+    assert after.commands.latest("a").id == pause.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -11,11 +12,10 @@ from clawatch.alerting.engine import Step
 from clawatch.commands import Commands
 from clawatch.domain.access import CORE
 from clawatch.domain.agents import Agent
-from clawatch.domain.alerts import AlertType, Reason
+from clawatch.domain.alerts import AlertType
 from clawatch.domain.commands import Command, CommandType
 from clawatch.domain.journal import Edge
 from clawatch.domain.time import HOUR, Millis, Moment
-from clawatch.domain.verdicts import Verdict
 from clawatch.settings import RuleSettings
 
 MAX_PER_HOUR = 5
@@ -37,30 +37,36 @@ class Brake:
         self._commands = commands
         self._pulled: deque[Millis] = deque(maxlen=MAX_PER_HOUR)
 
-    def consider(self, step: Step, verdict: Verdict, policy: RuleSettings, agent: Agent, now: Moment) -> Braked:
-        """Pull the brake if this step calls for it."""
-        if not self._is_called_for(step, verdict, policy, agent):
+    def remember(self, recent: Iterable[Command], now: Moment) -> None:
+        """Count what was done before the daemon started."""
+        pulled = sorted(c.requested_at for c in recent if c.alert_id is not None and c.requested_by == CORE.user)
+        self._pulled.extend(now.mono - max(0, now.wall - at) for at in pulled)
+
+    def consider(
+        self, step: Step, policy: RuleSettings, agent: Agent, now: Moment, planned: Sequence[Command] = ()
+    ) -> Braked:
+        """Pull the brake if this step calls for it. ``planned``: see ``Commands.plan``."""
+        if not _is_called_for(step, policy, agent):
             return Braked(step)
         if len(self._pulled) == MAX_PER_HOUR and now.mono < self._pulled[0] + HOUR:
             message = f"{step.alert.message} — brake {HELD_BACK}: {MAX_PER_HOUR} times in an hour is the limit"
             return Braked(Step(replace(step.alert, brake=HELD_BACK, message=message), step.reason))
         verb = CommandType(policy.action)
-        edges, command = self._commands.plan(agent, verb, CORE, now.wall, step.alert.id)
+        edges, command = self._commands.plan(agent, verb, CORE, now.wall, step.alert.id, planned)
         if command is None:
             return Braked(step)
         self._pulled.append(now.mono)
         return Braked(Step(replace(step.alert, brake=command.id), step.reason), edges, [command])
 
-    @staticmethod
-    def _is_called_for(step: Step, verdict: Verdict, policy: RuleSettings, agent: Agent) -> bool:
-        alert = step.alert
-        return (
-            policy.action != "none"
-            and step.reason in (Reason.FIRED, Reason.RAISED)
-            and verdict.is_top
-            and verdict.may_brake
-            and alert.type is not AlertType.STUCK
-            and alert.brake is None
-            and not alert.brake_released
-            and bool(agent.id)
-        )
+
+def _is_called_for(step: Step, policy: RuleSettings, agent: Agent) -> bool:
+    alert = step.alert
+    return (
+        policy.action != "none"
+        and alert.is_firing
+        and alert.calls_brake
+        and alert.type is not AlertType.STUCK
+        and alert.brake is None
+        and not alert.brake_released
+        and bool(agent.id)
+    )

@@ -172,7 +172,7 @@ class Desk:
             expires_at=now + duration,
             by=principal.user,
             reason=reason,
-            agent=agent,
+            agent=agent if alert is None else alert.agent_id,
             rule=rule,
             severity=severity,
             alert_id=alert_id or "",
@@ -193,7 +193,7 @@ class Desk:
             raise NotFound("Silence not found")
         if not principal.may(Scope.CONTROL):
             raise Forbidden(f"the key {principal.name!r} lacks the scope control")
-        if not principal.sees_all and silence.agent not in principal.agents:
+        if not muting.is_own(silence, principal):
             raise Forbidden(f"the key {principal.name!r} may lift silences of its own agents only")
         now = self._clock.now().wall
         self._silences[silence_id] = replace(silence, expires_at=now)
@@ -201,29 +201,30 @@ class Desk:
 
     async def lift_expired(self, now: Millis) -> None:
         """End the silences that have run out: what still fires under them is told once."""
-        expired = [silence for silence in self._silences.values() if silence.expires_at <= now]
-        for silence in expired:
-            async with self.lock:
-                await self._lift(silence, now)
-            del self._silences[silence.id]
-            await self._store.delete_silence(silence.id)
+        async with self.lock:
+            expired = [silence for silence in self._silences.values() if silence.expires_at <= now]
+            if expired:
+                await self._ring_again(self._heard_again(expired, now), now)
+            for silence in expired:
+                await self._store.delete_silence(silence.id)
+                del self._silences[silence.id]
 
-    async def _lift(self, silence: Silence, now: Millis) -> None:
+    async def _ring_again(self, alerts: Iterable[Alert], now: Millis) -> None:
         edges: list[Edge] = []
         rows: list[Outgoing] = []
-        for alert in self._heard_again(silence, now):
+        for alert in alerts:
             told = replace(alert, told_at=now, changed_at=now, version=alert.version + 1)
             edges.append(AlertChanged(alert=told, reason=Reason.UNSILENCED))
             rows += self.say(told, Reason.UNSILENCED, now)
         await self._commit(edges, rows)
 
-    def _heard_again(self, silence: Silence, now: Millis) -> list[Alert]:
+    def _heard_again(self, expired: Sequence[Silence], now: Millis) -> list[Alert]:
         return [
             alert
             for alert in self._open.values()
             if alert.is_firing
             and alert.acknowledged is None
-            and muting.matches(silence, alert)
+            and any(muting.matches(silence, alert) for silence in expired)
             and muting.silenced_until(self._silences.values(), alert, now) is None
         ]
 
@@ -234,15 +235,15 @@ class Desk:
     def silenced_until(self, alert: Alert) -> Millis | None:
         return muting.silenced_until(self._silences.values(), alert, self._clock.now().wall)
 
-    async def remove_agent(self, agent_id: str, principal: Principal) -> None:
-        """Forget an agent: its open alerts end with it."""
+    async def remove_agent(self, agent_id: str, principal: Principal, last: Sequence[Edge] = ()) -> None:
+        """Forget an agent: its open alerts end with it, and so does what the ``last`` edges end."""
         async with self.lock:
             now = self._clock.now().wall
             gone = [a for a in self._open.values() if a.agent_id == agent_id]
             steps = [engine.end(alert, now) for alert in gone]
             edges: list[Edge] = [AlertChanged(alert=s.alert, reason=s.reason or Reason.UPDATED) for s in steps]
             rows = [row for s in steps if s.reason for row in self.say(s.alert, s.reason, now)]
-            await self._commit([*edges, Removed(agent_id=agent_id, by=principal.user)], rows)
+            await self._commit([*edges, *last, Removed(agent_id=agent_id, by=principal.user)], rows)
 
     async def _commit(self, edges: Iterable[Edge], rows: Iterable[Outgoing]) -> None:
         unit = Unit(edges=tuple(edges), outbox=tuple(rows))

@@ -68,16 +68,6 @@ def tick(alert: Alert, policy: RuleSettings, now: Millis) -> Step | None:
     return None
 
 
-def next_tick(alert: Alert, policy: RuleSettings) -> Millis | None:
-    """When ``tick`` may next do something."""
-    if alert.state is AlertState.PENDING:
-        return alert.started_at + policy.for_
-    due = [alert.clear_since + policy.resolve_after] if alert.clear_since else []
-    if alert.acknowledged is None and policy.repeat:
-        due.append(alert.told_at + policy.repeat)
-    return min(due, default=None)
-
-
 def _begin(verdict: Verdict, severity: Severity, policy: RuleSettings, cause: Cause, new_id: str) -> Step:
     alert = Alert(
         id=new_id,
@@ -91,6 +81,7 @@ def _begin(verdict: Verdict, severity: Severity, policy: RuleSettings, cause: Ca
         evidence=verdict.evidence,
         state=AlertState.PENDING,
         started_at=cause.now,
+        calls_brake=_calls_brake(verdict),
         cause=cause.seq,
     )
     if policy.for_ > 0:
@@ -100,7 +91,8 @@ def _begin(verdict: Verdict, severity: Severity, policy: RuleSettings, cause: Ca
 
 def _restate(alert: Alert, verdict: Verdict, severity: Severity, cause: Cause) -> Step | None:
     raised = SEVERITY_RANK[severity] > SEVERITY_RANK[alert.severity]
-    if not raised and verdict.message == alert.message and not alert.clear_since:
+    is_same = verdict.message == alert.message and _calls_brake(verdict) == alert.calls_brake
+    if not raised and is_same and not alert.clear_since:
         return None
     changed = _moved(
         alert,
@@ -109,6 +101,7 @@ def _restate(alert: Alert, verdict: Verdict, severity: Severity, cause: Cause) -
         severity=severity if raised else alert.severity,
         message=verdict.message,
         evidence=verdict.evidence,
+        calls_brake=_calls_brake(verdict),
         clear_since=0,
     )
     if not alert.is_firing:
@@ -116,6 +109,10 @@ def _restate(alert: Alert, verdict: Verdict, severity: Severity, cause: Cause) -
     if raised:
         return Step(replace(changed, told_at=cause.now), Reason.RAISED)
     return Step(changed, Reason.UPDATED)
+
+
+def _calls_brake(verdict: Verdict) -> bool:
+    return verdict.is_top and verdict.may_brake
 
 
 def _clear(alert: Alert, policy: RuleSettings, cause: Cause) -> Step | None:
@@ -142,5 +139,5 @@ def _moved(alert: Alert, now: Millis, **changes: object) -> Alert:
 
 
 def end(alert: Alert, now: Millis) -> Step:
-    """The alert's subject is gone."""
+    """The alert's agent is gone, or its rule no longer looks."""
     return _resolve(alert, now)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 from structlog.typing import FilteringBoundLogger
@@ -24,6 +26,10 @@ LEASE: Millis = 2 * MINUTE
 DELIVERY_TIMEOUT = 60.0
 """Seconds a notifier may take for one notification."""
 CLAIM = 10
+DROP = 500
+NAMES = "notifiers"
+"""Under this name the store keeps the names of the notifiers there were at the last start."""
+END_OF_TIME: Millis = 2**53
 FIRST_RETRY: Millis = 2 * SECOND
 LONGEST_RETRY: Millis = 5 * MINUTE
 LONGEST_HOLD: Millis = MINUTE
@@ -41,9 +47,12 @@ class Storm:
 
     thread: str
     rule: str
-    count: int
-    last_at: Millis
-    agents: list[str]
+    count: int = 0
+    last_at: Millis = 0
+    """Monotonic."""
+    next_at: Millis = 0
+    """When the summary is to be said next; what comes until then goes into the same edit."""
+    agents: list[str] = field(default_factory=list)
 
 
 def backoff(attempts: int, asked: Millis | None) -> Millis:
@@ -53,7 +62,7 @@ def backoff(attempts: int, asked: Millis | None) -> Millis:
 
 
 class Worker:
-    """Delivers one notifier's rows. ``step`` does what is due; ``run`` keeps doing it."""
+    """Delivers one notifier's rows. ``step`` does what is due; ``work`` waits for more, too."""
 
     def __init__(
         self,
@@ -78,6 +87,9 @@ class Worker:
         self._failures = 0
         self._held_until: Millis = 0
         self._holder = new_id("holder", clock.now().wall)
+        self._unsettled: dict[str, str | None] = {}
+        """Rows that are done with, and their refs, until the store knows."""
+        self._is_store_down = False
         self._rung: dict[str, deque[Millis]] = {}
         self._storms: dict[str, Storm] = {}
         self.state = "ok"
@@ -86,14 +98,17 @@ class Worker:
     def poke(self) -> None:
         self._poked.set()
 
-    async def run(self) -> None:
-        while True:
-            try:
-                while await self.step():
-                    pass
-            except StoreUnavailable as error:
+    async def work(self) -> None:
+        """One round: deliver all that is due, then rest until there may be more."""
+        try:
+            while await self.step():
+                pass
+            self._is_store_down = False
+        except StoreUnavailable as error:
+            if not self._is_store_down:
                 self._log.warning("outbox.store_unavailable", error=str(error))
-            await self._rest()
+            self._is_store_down = True
+        await self._rest()
 
     async def _rest(self) -> None:
         try:
@@ -108,6 +123,7 @@ class Worker:
         now = self._clock.now()
         if now.mono < self._held_until:
             return 0
+        await self._settle()
         rows = await self._store.claim(self.name, now.wall, CLAIM, now.wall + LEASE, self._holder)
         for position, row in enumerate(rows):
             outcome = await self._handle(row)
@@ -135,14 +151,21 @@ class Worker:
         if isinstance(outcome, RetryLater):
             return outcome
         ref = outcome.ref if isinstance(outcome, Delivered) else None
-        await self._store.settle(row.id, self._clock.now().wall, None, ref)
+        self._unsettled[row.id] = ref
+        await self._settle()
         if isinstance(outcome, Undeliverable):
             self.state = f"undeliverable: {outcome.why}"
             self._log.error("outbox.undeliverable", why=outcome.why, reason=row.reason, thread=row.thread)
         return outcome
 
+    async def _settle(self) -> None:
+        """What was said while the store could not take it down is not said again."""
+        for outgoing_id, ref in list(self._unsettled.items()):
+            await self._store.settle(outgoing_id, self._clock.now().wall, None, ref)
+            del self._unsettled[outgoing_id]
+
     async def _speak(self, row: Outgoing) -> Outcome:
-        now = self._clock.now().wall
+        now = self._clock.now()
         alert = await self._alert(row)
         ref = await self._store.ref(self.name, row.thread)
         silenced = None if alert is None else self._desk.silenced_until(alert)
@@ -151,9 +174,9 @@ class Worker:
         if self._is_storm(row, now):
             await self._absorb(row, now)
             return Delivered()
-        outcome = await self.deliver(self._notification(row, alert, silenced, ref, now))
+        outcome = await self.deliver(self._notification(row, alert, silenced, ref, now.wall))
         if isinstance(outcome, Delivered) and row.reason in NEW:
-            self._rung.setdefault(row.rule, deque(maxlen=STORM_SIZE)).append(now)
+            self._rung.setdefault(row.rule, deque(maxlen=STORM_SIZE)).append(now.mono)
         return outcome
 
     async def _alert(self, row: Outgoing) -> Alert | None:
@@ -198,20 +221,22 @@ class Worker:
 
     # -- storms
 
-    def _is_storm(self, row: Outgoing, now: Millis) -> bool:
+    def _is_storm(self, row: Outgoing, now: Moment) -> bool:
         rung = self._rung.get(row.rule) or deque()
-        return row.reason in NEW and len(rung) == STORM_SIZE and now - rung[0] <= STORM_WINDOW
+        return row.reason in NEW and len(rung) == STORM_SIZE and now.mono - rung[0] <= STORM_WINDOW
 
-    async def _absorb(self, row: Outgoing, now: Millis) -> None:
+    async def _absorb(self, row: Outgoing, now: Moment) -> None:
         """Let the summary speak for this alert; the summary is a row of the outbox like any other."""
         storm = self._storms.get(row.rule)
-        if storm is None or now - storm.last_at > STORM_WINDOW:
-            storm = self._storms[row.rule] = Storm(new_id("storm", now), row.rule, 0, now, [])
+        if storm is None or now.mono - storm.last_at > STORM_WINDOW:
+            storm = self._storms[row.rule] = Storm(new_id("storm", now.wall), row.rule)
         storm.count += 1
-        storm.last_at = now
+        storm.last_at = now.mono
+        if not now.wall < storm.next_at <= now.wall + SECOND:
+            storm.next_at = now.wall + SECOND
         if len(storm.agents) < STORM_SIZE:
             storm.agents.append(row.agent_id)
-        await self._store.commit(Unit(outbox=(self._summary(storm, row, now),)), now)
+        await self._store.commit(Unit(outbox=(self._summary(storm, row, now.wall),)), now.wall)
 
     def _summary(self, storm: Storm, row: Outgoing, now: Millis) -> Outgoing:
         names = ", ".join(storm.agents[:5])
@@ -224,7 +249,7 @@ class Worker:
             alert_id=None,
             agent_id="",
             created_at=now,
-            next_at=now + SECOND,
+            next_at=storm.next_at,
             attempts=0,
             text=f"{storm.count} more alerts of {storm.rule}: {names}{more}",
             data={"count": storm.count, "rule": storm.rule},
@@ -236,6 +261,25 @@ def _is_idle(row: Outgoing, alert: Alert, silenced: Millis | None, ref: str | No
     if row.reason is Reason.REPEATED and (alert.acknowledged is not None or not alert.is_firing):
         return True
     return silenced is not None and row.reason in RINGS and row.reason is not Reason.UNSILENCED and ref is None
+
+
+async def abandon_others(store: StorePort, names: Sequence[str], now: Millis, log: FilteringBoundLogger) -> None:
+    """Drop what waits for notifiers that are not configured any more; nobody would ever deliver it."""
+    known = set(json.loads(await store.secret(NAMES) or "[]"))
+    for name in sorted(known.difference(names)):
+        dropped = await _drop_all(store, name, now)
+        log.warning("outbox.abandoned", notifier=name, rows=dropped, why="it is not in the configuration")
+    if known != set(names):
+        await store.put_secret(NAMES, json.dumps(sorted(names)))
+
+
+async def _drop_all(store: StorePort, name: str, now: Millis) -> int:
+    dropped = 0
+    while rows := await store.claim(name, END_OF_TIME, DROP, END_OF_TIME, "nobody"):
+        for row in rows:
+            await store.settle(row.id, now, None, None)
+        dropped += len(rows)
+    return dropped
 
 
 class Outbox:
@@ -262,6 +306,9 @@ class Outbox:
             task = asyncio.create_task(self._tell(worker, text, now))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def warn_of_store(self, why: str) -> None:
+        self.warn(f"ClaWatch cannot write its database: {why}")
 
     async def _tell(self, worker: Worker, text: str, now: Moment) -> None:
         outcome = await worker.deliver(notice(worker.name, text, Reason.NOTICE, now.wall, Severity.CRITICAL))

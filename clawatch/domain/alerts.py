@@ -82,6 +82,8 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     evidence: dict[str, Any] = {}
     told_at: Millis = 0
     """When people were last told, for ``repeat``."""
+    calls_brake: bool = False
+    """Its newest verdict is of the rule's highest level, and sure enough to brake."""
     brake: str | None = None
     """The command id that this episode's brake issued, or why it did not act."""
     brake_released: bool = False
@@ -96,7 +98,10 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Silence(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Mutes alerts that match, until it expires. Empty fields match everything; ``agent`` is a pattern."""
+    """Mutes alerts that match, until it expires. Empty fields match everything; ``agent`` is a pattern.
+
+    One for a single alert has its ``alert_id``, and its agent's id for ``agent``.
+    """
 
     id: str
     created_at: Millis

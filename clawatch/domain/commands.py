@@ -72,6 +72,7 @@ class Command(Struct, frozen=True, kw_only=True, omit_defaults=True):
     control_kind: ControlKind = ControlKind.NONE
     parameters: dict[str, Any] = {}
     delivered_at: Millis = 0
+    """When it was first handed out; it may have been again since."""
     expires_at: Millis | None = None
     message: str = ""
     data: Any = None
@@ -87,7 +88,7 @@ def moved(command: Command, state: CommandState, now: Millis, message: str = "",
     if not command.is_open:
         raise ValueError(f"command {command.id} is {command.state}; that is final")
     changes: dict[str, Any] = {"state": state, "changed_at": now}
-    if state is CommandState.DELIVERED:
+    if state is CommandState.DELIVERED and not command.delivered_at:
         changes["delivered_at"] = now
     if message:
         changes["message"] = message
