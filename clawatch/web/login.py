@@ -17,11 +17,13 @@ from clawatch.ports import Forbidden
 
 MAX_CODE_BODY = 4_096
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PAGES = Path(__file__).parent / "pages"
-_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_START_PAGES = ("/", "/alerts", "/alerts/{id}", "/agents", "/agents/{id}")
+"""The links in messages lead to them."""
 
 
 class LoginCode(Struct, frozen=True):
@@ -49,6 +51,7 @@ class Login:
             Route("GET", "/login", page("login.html"), None, "The page that a login link opens."),
             Route("GET", "/login.js", page("login.js"), None, "Its script."),
             Route("GET", "/login.css", page("login.css"), None, "Its style."),
+            Route("GET", "/login.svg", page("login.svg"), None, "Its icon."),
             Route("POST", "/api/auth/login", self.log_in, None, "Trade a one-time code for a login cookie.",
                   takes=LoginCode, gives=LoggedIn),
             Route("POST", "/api/auth/logout", self.log_out, None, "Take the login cookie back.", gives=LoggedIn),
@@ -56,7 +59,9 @@ class Login:
                   gives=AccessToken),
         ]
         if not has_start_page:
-            routes.append(Route("GET", "/", page("index.html"), None, "Where to find what."))
+            start = page("index.html")
+            routes += [Route("GET", path, start, None, "How things stand.") for path in _START_PAGES]
+            routes.append(Route("GET", "/start.js", page("start.js"), None, "The script of the start page."))
         return Api(tuple(routes), clawatch_envelope, ("/login", "/api/auth"))
 
     async def log_in(self, request: web.Request, principal: Principal) -> web.Response:

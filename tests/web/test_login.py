@@ -37,8 +37,9 @@ async def test_the_page_runs_its_own_script_only_and_leaks_nothing(site: Any) ->
         assert "unsafe" not in policy
         html = await page.text()
         assert not re.search(r"<script(?![^>]*src=)|<style| on\w+=| style=", html), "nothing inline"
-        for path_of_file in re.findall(r'(?:src|href)="(/login\.[a-z]+)"', html):
+        for path_of_file in re.findall(r'(?:src|href)="(/(?:login|start)\.[a-z]+)"', html):
             assert (await site.ask("GET", path_of_file)).status == 200
+        assert not re.search(r'(?:src|href)="(?!/)', html), "nothing from elsewhere"
     assert (await site.ask("GET", "/login.js")).content_type == "text/javascript"
     assert (await site.ask("GET", "/login.css")).content_type == "text/css"
 
@@ -109,9 +110,16 @@ async def test_no_key_no_token_and_no_token_for_a_token(site: Any) -> None:
     assert (await site.ask("POST", "/api/auth/token", headers={"Authorization": f"Bearer {token}"})).status == 403
 
 
+@pytest.mark.parametrize("path", ["/alerts", "/alerts/alert_1", "/agents/claude-code%3A1"])
+async def test_the_links_in_messages_lead_to_a_page(site: Any, path: str) -> None:
+    answer = await site.ask("GET", path)
+    assert (answer.status, answer.content_type) == (200, "text/html")
+
+
 async def test_the_start_page_makes_room_for_a_doors_own(site_with: MakeSite) -> None:
     async def mine(request: web.Request, principal: Principal) -> web.StreamResponse:
         return reply("mine")
 
     site = await site_with(apis=[("dashboard", Api((Route("GET", "/", mine, None, ""),), clawatch_envelope))])
     assert await (await site.ask("GET", "/")).json() == "mine"
+    assert (await site.ask("GET", "/alerts")).status == 404, "the links are the door's too"

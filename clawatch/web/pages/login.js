@@ -2,7 +2,11 @@
 
 const state = document.getElementById("state");
 const code = location.hash.slice(1);
-const NEW_LINK = "Get a new link with: clawatch login";
+
+function refuse(words) {
+  state.textContent = words;
+  document.getElementById("remedy").hidden = false;
+}
 
 async function logIn() {
   // The code must not stay in the address bar or the history.
@@ -17,7 +21,7 @@ async function logIn() {
     return;
   }
   const { error } = await answer.json();
-  state.textContent = `${error}. ${NEW_LINK}`;
+  refuse(`${error}.`);
 }
 
 if (code) {
@@ -25,5 +29,5 @@ if (code) {
     state.textContent = "ClaWatch did not answer. Is it running?";
   });
 } else {
-  state.textContent = `This page needs a login link. ${NEW_LINK}`;
+  refuse("This page needs a login link.");
 }
