@@ -6,7 +6,9 @@ gzip bomb. So ``request.read()`` and ``request.json()`` see compressed bytes; us
 
 from __future__ import annotations
 
+import contextlib
 import zlib
+from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar, overload
 
 import msgspec
@@ -14,14 +16,70 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from clawatch.apis.envelopes import Refused
+from clawatch.apis.routes import Problem
 
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of a body after inflation, unless a route says otherwise."""
 PIECE = 64 * 1024
 """Inflated at most so much at a time."""
 ENCODINGS = "gzip, deflate"
+IN_FLIGHT = 64 * 1024 * 1024
+"""Bytes of bodies that all requests under way may hold together."""
+BUSY_RETRY = 2
+"""Seconds after which a client may try again that met too many bodies in flight."""
 
 T = TypeVar("T")
+
+
+class BodyCutError(web.RequestPayloadError):
+    """Raised where a body is read that the web server no longer waits for."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class InFlight:
+    """The bodies of all requests under way, inflated, until each is answered."""
+
+    def __init__(self, limit: int = IN_FLIGHT) -> None:
+        self.limit = limit
+        self.held = 0
+        self.refused = 0
+        """Requests, since the start."""
+
+    @contextlib.contextmanager
+    def counting(self, request: web.BaseRequest) -> Iterator[None]:
+        """Count what ``read_body`` reads of this request until the block ends; without it nothing is counted."""
+        share = request[_SHARE] = _Share(self)
+        try:
+            yield
+        finally:
+            self.held -= share.size
+
+
+class _Share:
+    """One request's part of what is in flight."""
+
+    __slots__ = ("_all", "size")
+
+    def __init__(self, all: InFlight) -> None:
+        self._all = all
+        self.size = 0
+
+    def grow(self, size: int) -> None:
+        """Raises Refused (503) when all together would hold too much."""
+        if self._all.held + size > self._all.limit:
+            self._all.refused += 1
+            raise Refused(
+                503, "Too much is being sent at once; try again soon", "busy",
+                headers={"Retry-After": str(BUSY_RETRY)},
+            )
+        self._all.held += size
+        self.size += size
+
+
+_SHARE = web.RequestKey("body", _Share)
 
 
 class _Inflater(Protocol):
@@ -42,7 +100,8 @@ class _Inflater(Protocol):
 async def read_body(request: web.BaseRequest, limit: int = MAX_BODY) -> bytearray:
     """The whole body, inflated. Never holds more than ``limit`` and a chunk.
 
-    Raises Refused: 413 beyond the limit, 415 for an encoding other than gzip and deflate, 400 for broken ones.
+    Raises Refused: 413 beyond the limit, 415 for an encoding other than gzip and deflate, 400 for broken ones,
+    408 for one that comes too slowly, 503 while too much of others' bodies is in flight.
     """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
@@ -57,6 +116,8 @@ async def read_body(request: web.BaseRequest, limit: int = MAX_BODY) -> bytearra
         return await (_read_packed(request, limit) if is_packed else _read_plain(request, limit))
     except zlib.error:
         raise Refused(400, f"the body is not valid {encoding}", "invalid_encoding") from None
+    except BodyCutError as cut:
+        raise _refused(cut.problem) from None
     except (web.RequestPayloadError, HttpProcessingError):
         raise Refused(400, "the body ended early or its chunks are broken", "invalid_body") from None
 
@@ -65,24 +126,33 @@ def too_large(limit: int) -> Refused:
     return Refused(413, f"the body is larger than {limit} bytes", "too_large")
 
 
+def _refused(problem: Problem) -> Refused:
+    return Refused(problem.status, problem.message, problem.code, problem.details, problem.headers)
+
+
 async def _read_plain(request: web.BaseRequest, limit: int) -> bytearray:
-    body = bytearray()
+    body, share = bytearray(), request.get(_SHARE)
     async for chunk in request.content.iter_any():
         body += chunk
         if len(body) > limit:
             raise too_large(limit)
+        if share is not None:
+            share.grow(len(chunk))
     return body
 
 
 async def _read_packed(request: web.BaseRequest, limit: int) -> bytearray:
-    body = bytearray()
+    body, share = bytearray(), request.get(_SHARE)
     inflater: _Inflater | None = None
     packed = 0
     async for chunk in request.content.iter_any():
         packed += len(chunk)
         if packed > limit + PIECE:  # members that inflate to nothing must end, too
             raise too_large(limit)
+        before = len(body)
         inflater = _inflate(chunk, inflater, body, limit)
+        if share is not None:
+            share.grow(len(body) - before)
     if inflater is not None and not inflater.eof:
         raise zlib.error
     return body

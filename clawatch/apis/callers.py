@@ -64,14 +64,14 @@ class Place:
     def client(self, request: web.BaseRequest) -> str:
         """The client's address: the peer's, or what our trusted proxies say of it."""
         address = _peer(request)
-        if not self._is_proxy(address):
+        if not self.is_proxy(address):
             return address
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
         for hop in reversed([hop.strip() for hop in forwarded if hop.strip()]):
             if not _is_address(hop):
                 break
             address = hop
-            if not self._is_proxy(hop):
+            if not self.is_proxy(hop):
                 break
         return address
 
@@ -84,7 +84,8 @@ class Place:
             and ("Origin" not in request.headers or self.is_own_origin(request))
         )
 
-    def _is_proxy(self, address: str) -> bool:
+    def is_proxy(self, address: str) -> bool:
+        """Whether the address is one of our trusted proxies'."""
         if not self._proxies or not _is_address(address):
             return False
         ip = ip_address(address)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
 from clawatch.access import Access
+from clawatch.apis.bodies import IN_FLIGHT, InFlight
 from clawatch.apis.callers import client_of, is_websocket, mark_client
 from clawatch.apis.envelopes import Refused, clawatch_envelope, problem_of
 from clawatch.apis.limits import Buckets, counted_address, mark_over_rate
@@ -17,6 +18,8 @@ from clawatch.domain.access import Principal, Scope
 from clawatch.ports import ClaWatchError, Clock, Forbidden, TooMany
 from clawatch.settings import RateLimit
 from clawatch.web.cors import Cors
+from clawatch.web.counters import Counters
+from clawatch.web.intake import ConnectionLimits
 from clawatch.web.login import unauthenticated
 
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -29,17 +32,21 @@ MISDIRECTED = Problem(
 
 @dataclass(frozen=True, kw_only=True)
 class WebSettings:
-    """What callers may do, per key, else per address. None: no limit."""
+    """What callers may do, per key, else per address (None: no limit), and what connections may."""
 
     rest: RateLimit | None = None
     ingest: RateLimit | None = None
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+    bodies_in_flight: int = IN_FLIGHT
 
 
 class Gate:
     def __init__(
         self, apis: Sequence[tuple[str, Api]], access: Access, settings: WebSettings, clock: Clock,
-        log: FilteringBoundLogger,
+        log: FilteringBoundLogger, counters: Counters | None = None,
     ) -> None:
+        self._counters = counters or Counters()
+        self._in_flight = self._counters.in_flight = InFlight(settings.bodies_in_flight)
         self._apis = [api for _, api in apis]
         self._access = access
         self._clock = clock
@@ -53,7 +60,11 @@ class Gate:
         """The handler for aiohttp: admits the caller, then calls the route's own."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            return await route.handler(request, await self._admit(request, route))
+            principal = await self._admit(request, route)
+            if route.is_answered_over_rate:  # a brake must answer, whatever others send
+                return await route.handler(request, principal)
+            with self._in_flight.counting(request):
+                return await route.handler(request, principal)
 
         self._doors[handle] = api
         return handle
@@ -65,6 +76,7 @@ class Gate:
         mark_client(request, self._access.place.client(request))
         outcome = await self._outcome(request, handler)
         response = self._refuse(request, outcome) if isinstance(outcome, Problem) else outcome
+        self._note(response)
         # Never the query: tokens come in it. The path decoded, so that redaction knows a secret in it.
         say = self._log.debug if response.status < 400 else self._log.info
         say("http.request", method=request.method, path=request.path, status=response.status,
@@ -97,6 +109,13 @@ class Gate:
             if request.writer.output_size > 0:
                 raise ConnectionResetError from None  # too late for another answer: cut it
             return INTERNAL
+
+    def _note(self, response: web.StreamResponse) -> None:
+        """Count by the answer: doors may put refusals into their own words."""
+        if response.status == 413:
+            self._counters.too_large += 1
+        elif response.status == 429:
+            self._counters.over_rate += 1
 
     def _refuse(self, request: web.Request, problem: Problem) -> web.Response:
         response = self._api_of(request).envelope(problem)

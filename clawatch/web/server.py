@@ -15,8 +15,10 @@ from clawatch.apis.routes import Api
 from clawatch.apis.sockets import SESSIONS, close_sessions
 from clawatch.ports import ClaWatchError, Clock, QueriesPort
 from clawatch.web.connections import Connection, listen
+from clawatch.web.counters import Counters
 from clawatch.web.gate import Gate, WebSettings
 from clawatch.web.health import Health
+from clawatch.web.intake import Intake
 from clawatch.web.login import Login
 
 SHUTDOWN_WITHIN = 3.0
@@ -34,37 +36,46 @@ async def serve(
     clock: Clock,
     log: FilteringBoundLogger,
     sock: socket.socket | None = None,
+    counters: Counters | None = None,
 ) -> AsyncIterator[tuple[str, int]]:
     """Serve until the block ends; gives the address and port that we listen on.
 
-    A listening ``sock`` given here is left open at the end: over a reload, clients wait in its backlog.
+    ``counters`` are counted up while it runs. A listening ``sock`` given here is left open at the end: over a
+    reload, clients wait in its backlog.
     Raises ClaWatchError when the address cannot be had or two doors want the same route.
     """
     sock = sock.dup() if sock is not None else listen(access.settings.host, access.settings.port)
     try:
         host, port = sock.getsockname()[:2]
         access.bound(port)
-        app = build(_with_own(apis, access, queries, clock), access, settings, clock, log)
+        counters = counters or Counters()
+        app = build(_with_own(apis, access, queries, clock), access, settings, clock, log, counters)
         runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_WITHIN)
         await runner.setup()
         manager = runner.server
         assert manager is not None
-        listening = await asyncio.get_running_loop().create_server(lambda: Connection(manager, log), sock=sock)
+        intake = Intake(settings.connections, counters, log)
+        listening = await asyncio.get_running_loop().create_server(
+            lambda: Connection(manager, intake, access.place.is_proxy, log), sock=sock
+        )
     except BaseException:
         sock.close()
         raise
+    sweeping = asyncio.create_task(intake.run(), name="web intake")
     try:
         yield host, port
     finally:
+        sweeping.cancel()
         listening.close()
         await close_sessions(app)
         await runner.cleanup()
 
 
 def build(
-    apis: Sequence[tuple[str, Api]], access: Access, settings: WebSettings, clock: Clock, log: FilteringBoundLogger
+    apis: Sequence[tuple[str, Api]], access: Access, settings: WebSettings, clock: Clock, log: FilteringBoundLogger,
+    counters: Counters | None = None,
 ) -> web.Application:
-    gate = Gate(apis, access, settings, clock, log)
+    gate = Gate(apis, access, settings, clock, log, counters)
     app = web.Application(middlewares=[gate.middleware])
     app[SESSIONS] = set()
     app.on_response_prepare.append(gate.add_headers)

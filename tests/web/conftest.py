@@ -25,6 +25,7 @@ from clawatch.domain.access import Principal, Scope
 from clawatch.ports import PartReport, StoreHealth, SystemReport
 from clawatch.testing.clock import FakeClock
 from clawatch.testing.memory import MemoryStore
+from clawatch.web.counters import Counters
 from clawatch.web.server import WebSettings, serve
 
 
@@ -147,7 +148,7 @@ async def site_with(clock: FakeClock) -> AsyncIterator[MakeSite]:
 
         async def make(
             web: WebSettings | None = None, apis: Sequence[tuple[str, Api]] | None = None,
-            sock: socket.socket | None = None, **settings: Any,
+            sock: socket.socket | None = None, counters: Counters | None = None, **settings: Any,
         ) -> Site:
             access = Access(MemoryStore(), AccessSettings(**{"port": 0} | settings), clock)
             await access.open()
@@ -164,7 +165,8 @@ async def site_with(clock: FakeClock) -> AsyncIterator[MakeSite]:
             stack = await everything.enter_async_context(AsyncExitStack())
             _, port = await stack.enter_async_context(
                 serve(
-                    apis or door.apis(), access, queries, web or WebSettings(), clock, log, sock,  # type: ignore[arg-type]
+                    apis or door.apis(), access, queries,  # type: ignore[arg-type]
+                    web or WebSettings(), clock, log, sock, counters,
                 )
             )
             site = Site(access, door, queries, port, client)
