@@ -1,0 +1,96 @@
+"""The ports: what plugins implement, and the narrow part of the core that they are given.
+
+Public. Everything here is a Protocol or a plain value; time is always an argument or comes from a Clock.
+"""
+
+from clawatch.ports.clock import (
+    Clock,
+)
+from clawatch.ports.core import (
+    AccessPort,
+    BusPort,
+    CommandsPort,
+    Controlling,
+    Core,
+    HttpPort,
+    IngestPort,
+    PartReport,
+    QueriesPort,
+    Receipt,
+    SchedulerPort,
+    Subscription,
+    SystemReport,
+)
+from clawatch.ports.errors import (
+    ClaWatchError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    StoreUnavailable,
+    TooMany,
+)
+from clawatch.ports.parts import (
+    Contribution,
+    Controller,
+    Enricher,
+    Factory,
+    Notifier,
+    Rule,
+    RuleType,
+    StoreType,
+    Vocabulary,
+)
+from clawatch.ports.store import (
+    AlertFilter,
+    CostLine,
+    Costs,
+    EventFilter,
+    Page,
+    Point,
+    RetentionPolicy,
+    StoreHealth,
+    StorePort,
+)
+
+__all__ = [
+    "AccessPort",
+    "AlertFilter",
+    "BusPort",
+    "ClaWatchError",
+    "Clock",
+    "CommandsPort",
+    "Conflict",
+    "Contribution",
+    "Controller",
+    "Controlling",
+    "Core",
+    "CostLine",
+    "Costs",
+    "Enricher",
+    "EventFilter",
+    "Factory",
+    "Forbidden",
+    "HttpPort",
+    "IngestPort",
+    "Invalid",
+    "NotFound",
+    "Notifier",
+    "Page",
+    "PartReport",
+    "Point",
+    "QueriesPort",
+    "Receipt",
+    "RetentionPolicy",
+    "Rule",
+    "RuleType",
+    "SchedulerPort",
+    "StoreHealth",
+    "StorePort",
+    "StoreType",
+    "StoreUnavailable",
+    "Subscription",
+    "SystemReport",
+    "TooMany",
+    "Vocabulary",
+]
