@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -35,7 +35,18 @@ CLOSE_WITHIN = 2.0
 """Seconds that a closing connection gets to take its last frames, and again to answer the close."""
 LINGER = 20.0
 """Seconds after which a connection that did neither is cut."""
-SESSIONS: web.AppKey[set[Session]] = web.AppKey("sessions", set)
+
+
+class Endable(Protocol):
+    """What a shutdown ends, and then waits for."""
+
+    @property
+    def gone(self) -> asyncio.Event: ...
+
+    def end(self, closing: Closing) -> None: ...
+
+
+SESSIONS: web.AppKey[set[Endable]] = web.AppKey("sessions", set)
 """Every open session of an application, so that a shutdown can close them."""
 
 

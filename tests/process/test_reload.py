@@ -93,6 +93,18 @@ async def test_nothing_posted_meanwhile_is_refused_and_live_clients_go_on_by_cur
     assert seen == [f"e{n}" for n in range(len(statuses))]
 
 
+async def test_an_agent_that_waits_for_commands_is_answered_and_holds_nothing_up(
+    launcher: Any, daemon: Any, until: Any
+) -> None:
+    await daemon.post("/api/events", {"agentId": "a", "type": "heartbeat"})
+    waiting = asyncio.create_task(daemon.get("/api/agents/a/commands?wait=60"))
+    for _ in range(3):  # answered after it, so that it is at its handler by now
+        await daemon.get("/health")
+    await hang_up(launcher, daemon, until)
+    async with asyncio.timeout(10):
+        assert await waiting == {"commands": []}
+
+
 async def post_until(session: ClientSession, url: str, stop: asyncio.Event, statuses: list[int]) -> None:
     """Each on a connection of its own: one that idles may be closed under the client at any shutdown."""
     while not stop.is_set():

@@ -7,6 +7,7 @@ from aiohttp import web
 from clawatch.apis.bodies import read_json
 from clawatch.apis.envelopes import reply
 from clawatch.apis.routes import Param, Route
+from clawatch.apis.waits import unless_closing
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.commands import CommandState
 from clawatch.ports import Core
@@ -52,7 +53,8 @@ class Commands:
 
     async def take(self, request: web.Request, principal: Principal) -> web.Response:
         wait = seconds_of(request, "wait", LONGEST_WAIT)
-        commands = await self._core.commands.take(request.match_info["id"], principal, wait)
+        taking = self._core.commands.take(request.match_info["id"], principal, wait)
+        commands = await (unless_closing(request, taking, []) if wait else taking)
         return reply(CommandsToDo(commands=tuple(command_to_do(command) for command in commands)))
 
     async def result(self, request: web.Request, principal: Principal) -> web.Response:
