@@ -64,3 +64,15 @@ async def test_jobs_are_counted_afresh_when_the_wall_clock_was_set(scheduler: Sc
 async def test_small_corrections_of_the_clock_are_no_jump(scheduler: Scheduler, clock: FakeClock) -> None:
     clock.jump(5 * SECOND)
     assert not scheduler.watch_clock()
+
+
+async def test_a_job_that_fell_due_while_the_machine_slept_is_not_put_off(clock: FakeClock) -> None:
+    scheduler = Scheduler(clock, ZoneInfo("UTC"), structlog.get_logger())
+    scheduler._scheduler.start(paused=True)
+    scheduler.daily("digest", "08:30", nothing)
+    slept_through = datetime.now(UTC) - timedelta(hours=2)
+    scheduler._scheduler.modify_job("digest", next_run_time=slept_through)
+    clock.jump(8 * HOUR)
+    assert scheduler.watch_clock()
+    assert scheduler.next_runs()["digest"] == slept_through
+    scheduler.close()

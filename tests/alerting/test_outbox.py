@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
+from structlog.testing import capture_logs
 
-from clawatch.alerting.outbox import LONGEST_RETRY, backoff
+from clawatch.alerting.outbox import LONGEST_RETRY, abandon_others, backoff
 from clawatch.alerting.routing import Route
-from clawatch.domain.access import Principal
+from clawatch.domain.access import Principal, Scope
 from clawatch.domain.alerts import Reason, Severity
 from clawatch.domain.deliveries import RetryLater, Undeliverable
 from clawatch.domain.events import Event, EventType
 from clawatch.domain.time import HOUR, MINUTE, SECOND, Moment
 from clawatch.domain.verdicts import Finding, Verdict
-from clawatch.ports import AlertFilter
+from clawatch.ports import AlertFilter, Forbidden, StoreUnavailable
 from clawatch.testing.memory import MemoryStore
 from clawatch.testing.notifier import RecordingNotifier
 
@@ -202,3 +207,103 @@ def test_backoff_grows_is_bounded_and_never_shorter_than_asked(attempts: int, as
     assert backoff(attempts + 1, asked) >= wait
 
 
+
+
+async def test_what_was_said_while_the_store_was_down_is_not_said_again(bench_with: Any, monkeypatch: Any) -> None:
+    notifier = RecordingNotifier()
+    bench = await bench_with(on_error, notifiers=[notifier])
+    settle = bench.store.settle
+
+    async def full(*args: object) -> None:
+        raise StoreUnavailable("disk is full")
+
+    monkeypatch.setattr(bench.store, "settle", full)
+    with pytest.raises(StoreUnavailable):
+        await fire(bench)
+    monkeypatch.setattr(bench.store, "settle", settle)
+    await bench.say()
+    await bench.turn(SECOND)
+    assert [n.reason for n in notifier.said] == [Reason.FIRED, Reason.RESOLVED]
+    assert notifier.said[1].ref == f"ref-{notifier.said[0].alert.id}"
+    assert await bench.store.outbox_size() == 0
+
+
+class TestStorms:
+    async def test_a_storm_that_does_not_end_is_summed_up_all_the_same(self, bench_with: Any) -> None:
+        notifier = RecordingNotifier()
+        bench = await bench_with(on_error, notifiers=[notifier])
+        for i in range(120):
+            await bench.say(f"a{i}", type=EventType.ERROR, error="x")
+            await bench.turn(SECOND // 2)
+        summaries = notifier.heard(Reason.SUMMARY)
+        assert len(summaries) > 10
+        assert summaries[-1] > summaries[0]
+
+    async def test_a_clock_that_was_set_back_makes_no_storm(self, bench_with: Any) -> None:
+        notifier = RecordingNotifier()
+        bench = await bench_with(on_error, notifiers=[notifier])
+        for i in range(10):
+            await fire(bench, f"a{i}")
+        await bench.turn(MINUTE)
+        bench.clock.jump(-HOUR)
+        await fire(bench, "late")
+        assert notifier.heard(Reason.FIRED)[-1] == "late broke"
+
+
+class TestNotifiersThatAreGone:
+    async def test_what_waits_for_one_is_dropped_with_a_word(self, bench_with: Any) -> None:
+        store, notifier = MemoryStore(), RecordingNotifier(*[RetryLater("down")] * 9)
+        bench = await bench_with(on_error, notifiers=[notifier], store=store)
+        log = structlog.get_logger()
+        await abandon_others(store, ["n0"], 0, log)
+        await fire(bench)
+        await bench.say()
+        await bench.turn(SECOND)
+        assert await store.outbox_size() == 2
+        await abandon_others(store, ["n0"], 0, log)
+        assert await store.outbox_size() == 2
+        with capture_logs() as said:
+            await abandon_others(store, ["other"], bench.clock.now().wall, log)
+        assert await store.outbox_size() == 0
+        assert [(line["event"], line["notifier"], line["rows"]) for line in said] == [("outbox.abandoned", "n0", 2)]
+
+
+class TestSilencesThatEnd:
+    async def test_two_that_end_together_ring_once(self, bench_with: Any, owner: Principal) -> None:
+        notifier = RecordingNotifier()
+        bench = await bench_with(on_error, notifiers=[notifier])
+        await bench.desk.silence(owner, HOUR, "", agent="a")
+        await bench.desk.silence(owner, HOUR, "", agent="*")
+        await fire(bench)
+        bench.clock.advance(HOUR)
+        await bench.desk.lift_expired(bench.clock.now().wall)
+        await bench.turn(1)
+        assert len(notifier.said) == 1
+
+    async def test_one_that_is_lifted_by_two_at_once_rings_once(self, bench_with: Any, owner: Principal) -> None:
+        class Slow(MemoryStore):
+            async def commit(self, unit: Any, now: int) -> Any:
+                await asyncio.sleep(0)
+                return await super().commit(unit, now)
+
+        notifier = RecordingNotifier()
+        bench = await bench_with(on_error, notifiers=[notifier], store=Slow())
+        silence = await bench.desk.silence(owner, HOUR, "")
+        await fire(bench)
+        now = bench.clock.now().wall
+        await asyncio.gather(bench.desk.unsilence(silence.id, owner), bench.desk.lift_expired(now))
+        await bench.turn(1)
+        assert len(notifier.said) == 1
+
+    async def test_who_silenced_an_alert_of_its_own_may_lift_that_again(
+        self, bench_with: Any, owner: Principal
+    ) -> None:
+        bench = await bench_with(on_error)
+        await fire(bench)
+        (alert,) = bench.desk.alerts()
+        narrow = replace(owner, agents=("a*",), scopes=frozenset({Scope.CONTROL}))
+        silence = await bench.desk.silence(narrow, HOUR, "", alert_id=alert.id)
+        with pytest.raises(Forbidden):
+            await bench.desk.unsilence(silence.id, replace(narrow, agents=("b*",)))
+        await bench.desk.unsilence(silence.id, narrow)
+        assert not bench.desk.silences()
