@@ -53,8 +53,8 @@ def create(
         raise click.BadParameter(str(error), param_hint="--expires") from None
     try:
         rights = [Scope(scope) for scope in _split(scopes)]
-    except ValueError as error:
-        raise click.BadParameter(f"{error}; use {', '.join(Scope)}", param_hint="--scope") from None
+    except ValueError:
+        raise click.BadParameter(f"write {', '.join(Scope)}, or several with commas", param_hint="--scope") from None
     click.echo(
         _with_access(lambda access: access.create_key(name, rights, _split(agents), user, until), config, data_dir)
     )

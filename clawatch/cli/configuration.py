@@ -32,6 +32,8 @@ def check_config(file: Path | None) -> None:
     for report in loaded.registry.reports:
         if not report.is_well:
             click.echo(_printable(f"note: plugin {report.name} ({report.origin}): {report.state}: {report.detail}"))
+    for words in loaded.config.left_out:
+        click.echo(_printable(f"note: {words}"))
     click.echo(_printable(_summary(loaded)))
 
 

@@ -88,6 +88,7 @@ async def _run(loaded: Loaded, read: Callable[[], Loaded], quiet: bool) -> None:
         current: Loaded | None = loaded
         good: Loaded | None = None
         while current is not None:
+            _say_what_is_missing(current, log)
             try:
                 async with work(current, kept, clock, log) as daemon:
                     if good is None:
@@ -100,6 +101,15 @@ async def _run(loaded: Loaded, read: Callable[[], Loaded], quiet: bool) -> None:
                 log.exception("config.failed", kept="the old one")
                 following = good
             current = following
+
+
+def _say_what_is_missing(loaded: Loaded, log: FilteringBoundLogger) -> None:
+    for report in loaded.registry.reports:
+        if not report.is_well:
+            log.warning("plugin.unusable", plugin=report.name, origin=report.origin, state=report.state,
+                        why=report.detail)
+    for words in loaded.config.left_out:
+        log.info("config.left_out", why=words)
 
 
 async def _next(

@@ -27,14 +27,19 @@ def _show(agents: list[dict[str, Any]], alerts: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from clawatch.clock import SystemClock
+    from clawatch.domain.money import nanos, say_usd
+    from clawatch.domain.time import parse_iso, say_duration
+
+    now = SystemClock().now().wall
     table = Table("agent", "status", "last sign of life", "cost", "tokens", "errors")
     for agent in agents:
         # Text, not markup: what agents call themselves is not ours to interpret.
         table.add_row(
             Text(_plain(agent["name"])),
             Text(agent["status"]),
-            Text(agent["lastHeartbeat"]),
-            f"${agent['costUsd']:.2f}",
+            f"{say_duration(now - parse_iso(agent['lastHeartbeat']))} ago",
+            say_usd(nanos(agent["costUsd"])),
             f"{agent['tokenCount']:,}",
             str(agent["errorCount"]),
         )

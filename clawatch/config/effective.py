@@ -46,6 +46,8 @@ class Config:
     enrichers: tuple[Part[Contribution[Enricher]], ...]
     plugins: PluginSettings
     rule_book: RuleBook
+    left_out: tuple[str, ...] = ()
+    """What is named but lacks something, in words."""
 
     def rule_settings(self, rule: str, agent_id: str, group: str = "") -> Any:
         """The rule's settings with this agent's overrides. Quick: it is asked for every event and rule."""

@@ -165,6 +165,7 @@ def _effective(
         storage=storage, retention=settings.retention, limits=settings.limits, prices=settings.prices,
         redact=settings.redact, rules=rules, sources=sources, notifiers=notifiers, routes=routes, apis=apis,
         controllers=controllers, enrichers=enrichers, plugins=settings.plugins, rule_book=rule_book,
+        left_out=tuple(settling.left_out),
     )
 
 

@@ -42,6 +42,8 @@ class Settling:
         self._document = document
         self._registry = registry
         self._problems = problems
+        self.left_out: list[str] = []
+        """What is named and right, but lacks something without which it cannot run."""
 
     def section(
         self, section: str, provided: Mapping[str, Provided[T]], named: Mapping[str, Any]
@@ -72,7 +74,7 @@ class Settling:
         if raw is None:
             raw = {}
         if not isinstance(raw, dict):
-            self._complain((section, name), "must be a mapping of settings; write {} for none")
+            self._complain((section, name), f"must be a mapping of settings; {_remedy(section, name in provided, raw)}")
             return None
         raw = dict(raw)
         use = raw.pop(USE, name)
@@ -89,7 +91,11 @@ class Settling:
             self._complain(named_at, self._why_absent(section, use, list(provided)))
             return None
         settings = validate(_model(one), raw, self._document, (section, name), self._problems)
-        if settings is None or not getattr(settings, "is_configured", True):
+        if settings is None:
+            return None
+        if not getattr(settings, "is_configured", True):
+            missing = ", ".join(getattr(settings, "missing", ()))
+            self.left_out.append(f"{section}.{name} is left out" + (f"; it needs: {missing}" if missing else ""))
             return None
         return Part(name, use, settings, one.part, one.plugin)
 
@@ -109,10 +115,20 @@ class Settling:
         if report is not None and report.state is not PluginState.LOADED:
             return f"the plugin {use} ({report.origin}) cannot be used: {report.detail}"
         kind = "store" if section == "storage" else section.removesuffix("s")
-        return f"no plugin provides the {kind} {use[:80]!r}; {say_known(use, known)}"
+        refused = (one for one in self._registry.reports if one.state is PluginState.REFUSED)
+        said = "".join(f"; {one.origin} was refused: {one.detail}" for one in refused)
+        return f"no plugin provides the {kind} {use[:80]!r}; {say_known(use, known)}{said}"
 
     def _complain(self, place: Place, message: str) -> None:
         self._problems.append(self._document.problem(place, message))
+
+
+def _remedy(section: str, is_known: bool, raw: Any) -> str:
+    if not is_known:
+        return "if it belongs to the one above, indent it"
+    if section == "rules" and raw in (False, "off", "no"):
+        return "write {enabled: false} to switch it off"
+    return "write {} for none"
 
 
 def _model(one: Provided[Any]) -> type[BaseModel]:

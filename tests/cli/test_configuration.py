@@ -49,6 +49,20 @@ def test_check_config_names_a_file_that_is_not_there() -> None:
     assert result.output == "none.yaml: there is no such file\n"
 
 
+def test_check_config_notes_what_is_left_out_and_why(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("{notifiers: {telegram: {bot_token: '1:a'}}, storage: {use: memory}}")
+    assert "note: notifiers.telegram is left out; it needs: chats" in call("check-config").output.splitlines()
+
+
+def test_a_rule_from_a_refused_directory_is_missed_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins").chmod(0o777)
+    (tmp_path / "config.yaml").write_text("{plugins: {directory: plugins}, rules: {slow_tools: {}}}")
+    result = call("check-config")
+    assert result.exit_code == 2
+    assert "plugins was refused: can be written by group or others; run chmod go-w on it" in result.output
+
+
 def test_check_config_notes_plugins_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "plugins").mkdir(mode=0o755)
     (tmp_path / "plugins" / "bad.py").write_text("raise RuntimeError('\\x1b[31mno')")

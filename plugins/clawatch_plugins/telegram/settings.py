@@ -40,8 +40,14 @@ class TelegramSettings(Settings):
         return url.rstrip("/")
 
     @property
+    def missing(self) -> tuple[str, ...]:
+        """The keys without which it cannot run."""
+        needed = {"bot_token": self.bot_token.get_secret_value(), "chats": self.chats}
+        return tuple(key for key, value in needed.items() if not value)
+
+    @property
     def is_configured(self) -> bool:
-        return bool(self.bot_token.get_secret_value()) and bool(self.chats)
+        return not self.missing
 
     @property
     def operators(self) -> frozenset[int]:

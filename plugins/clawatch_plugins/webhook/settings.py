@@ -50,8 +50,13 @@ class WebhookSettings(Settings):
         return headers
 
     @property
+    def missing(self) -> tuple[str, ...]:
+        """The keys without which it cannot run."""
+        return () if self.url else ("url",)
+
+    @property
     def is_configured(self) -> bool:
-        return bool(self.url)
+        return not self.missing
 
 
 def signing_key(secret: str) -> bytes:
