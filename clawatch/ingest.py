@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -83,20 +84,22 @@ def _cut(facts: Facts | None) -> Facts | None:
 def redact_with(text: Callable[[str], str], value: Callable[[object], object]) -> Redact:
     """A redaction of everything in an event that an agent wrote freely; its agent's id alone stays, to address it."""
 
-    def redact_id(name: str) -> str:
+    name = lru_cache(maxsize=4_096)(text)  # the same few again and again
+
+    def redact_id(ident: str) -> str:
         """A secret in it goes, and what was different stays so."""
-        masked = text(name)
-        return name if masked == name else f"{masked}#{hash_value(name)[:16]}"
+        masked = text(ident)
+        return ident if masked == ident else f"{masked}#{hash_value(ident)[:16]}"
 
     def redact_facts(facts: Facts) -> Facts:
         return replace(
             facts,
-            name=facts.name and text(facts.name),
-            host=facts.host and text(facts.host),
-            kind=facts.kind and text(facts.kind),
-            group=facts.group and text(facts.group),
+            name=facts.name and name(facts.name),
+            host=facts.host and name(facts.host),
+            kind=facts.kind and name(facts.kind),
+            group=facts.group and name(facts.group),
             labels=facts.labels and value(facts.labels),
-            capabilities=facts.capabilities and tuple(map(text, facts.capabilities)),
+            capabilities=facts.capabilities and tuple(map(name, facts.capabilities)),
         )
 
     def redact_run(run: RunReport) -> RunReport:
@@ -114,8 +117,8 @@ def redact_with(text: Callable[[str], str], value: Callable[[object], object]) -
     def redact(event: Event) -> Event:
         changes: dict[str, object] = {}
         for field in ("id", "session_id", "call_id"):
-            name = getattr(event, field)
-            if name is not None and (masked := redact_id(name)) is not name:
+            ident = getattr(event, field)
+            if ident is not None and (masked := redact_id(ident)) is not ident:
                 changes[field] = masked
         if event.data:
             data = value(event.data)
@@ -125,10 +128,10 @@ def redact_with(text: Callable[[str], str], value: Callable[[object], object]) -
             changes["error"] = text(event.error)
         if event.facts is not None:
             changes["facts"] = redact_facts(event.facts)
-        if event.tool is not None:
-            changes["tool"] = replace(event.tool, name=text(event.tool.name))
-        if event.usage is not None and event.usage.model:
-            changes["usage"] = replace(event.usage, model=text(event.usage.model))
+        if event.tool is not None and (masked := name(event.tool.name)) != event.tool.name:
+            changes["tool"] = replace(event.tool, name=masked)
+        if event.usage is not None and (masked := name(event.usage.model)) != event.usage.model:
+            changes["usage"] = replace(event.usage, model=masked)
         if event.run is not None:
             changes["run"] = redact_run(event.run)
         return replace(event, **changes) if changes else event
