@@ -36,6 +36,10 @@ class Counters:
     """Requests refused for their body's size (413)."""
     over_rate: int = 0
     """Requests refused because their key or address came too often (429)."""
+    failed: int = 0
+    """Requests that a door's handler failed to answer (500)."""
+    failing: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Of the routes whose last request failed so: how many did in a row, by (door, method and path)."""
 
     @property
     def body_bytes(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -56,18 +57,34 @@ class Gate:
         self._ingest = None if settings.ingest is None else Buckets(settings.ingest)
         self._doors: dict[Handle, Api] = {}
 
-    def door(self, api: Api, route: Route) -> Handle:
+    def door(self, name: str, api: Api, route: Route) -> Handle:
         """The handler for aiohttp: admits the caller, then calls the route's own."""
+        place = name, f"{route.method} {route.path}"
 
         async def handle(request: web.Request) -> web.StreamResponse:
             principal = await self._admit(request, route)
-            if route.is_answered_over_rate:  # a brake must answer, whatever others send
-                return await route.handler(request, principal)
-            with self._in_flight.counting(request):
-                return await route.handler(request, principal)
+            # A brake must answer, whatever others send.
+            with nullcontext() if route.is_answered_over_rate else self._in_flight.counting(request):
+                response = await self._call(route, request, principal, place)
+            self._counters.failing.pop(place, None)
+            return response
 
         self._doors[handle] = api
         return handle
+
+    async def _call(
+        self, route: Route, request: web.Request, principal: Principal, place: tuple[str, str]
+    ) -> web.StreamResponse:
+        """Only here is it the door that fails: its own failures are counted, refusals are none."""
+        try:
+            return await route.handler(request, principal)
+        except (ClaWatchError, web.HTTPException, ConnectionError):
+            raise
+        except Exception:
+            failing = self._counters.failing
+            self._counters.failed += 1
+            failing[place] = failing.get(place, 0) + 1
+            raise
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handle) -> web.StreamResponse:

@@ -85,7 +85,7 @@ def build(
             owner = owners.setdefault((route.method, route.path), name)
             if owner != name:
                 raise ClaWatchError(f"the apis {owner} and {name} both serve {route.method} {route.path}")
-            handler = gate.door(api, route)
+            handler = gate.door(name, api, route)
             if route.method == "GET" and not route.is_socket:
                 app.router.add_get(route.path, handler, expect_handler=say_continue)  # and HEAD
             else:
