@@ -64,7 +64,7 @@ class Door:
 
     def _keep(self, hook: Hook, agent: Agent | None, principal: Principal, is_refused: bool, is_spent: bool) -> None:
         now = self._core.clock.now()
-        self._sessions.hooked.add(hook.session_id)
+        self._sessions.hooked.add((hook.agent_id, hook.session_id))
         if agent is not None:
             self._brake.saw(agent, now, is_refused)
         event = None if is_spent else map_hook(hook, now.wall, None if agent is None else agent.turn)

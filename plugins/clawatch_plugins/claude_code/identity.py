@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from clawatch.apis.attributes import text
 from clawatch.domain.events import Facts
+from clawatch_plugins.claude_code.sessions import Session
 
 KIND = "claude-code"
 OTLP_SOURCE = "otlp"
@@ -21,6 +22,10 @@ class Who(Struct, frozen=True):
     agent_id: str
     session_id: str
     facts: Facts | None
+
+    @property
+    def session(self) -> Session:
+        return (self.agent_id, self.session_id)
 
 
 def identify(resource: Mapping[str, Any], attributes: Mapping[str, Any]) -> Who | None:

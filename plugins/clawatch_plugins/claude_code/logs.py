@@ -17,7 +17,7 @@ from clawatch.apis.telemetry import LogRecord
 from clawatch.domain.events import Event, EventType, Phase, Signal, Tool, Turn
 from clawatch.domain.hashing import hash_value
 from clawatch_plugins.claude_code.identity import OTLP_SOURCE, Who, call_of_failure, call_of_prompt
-from clawatch_plugins.claude_code.sessions import Sessions
+from clawatch_plugins.claude_code.sessions import Session, Sessions
 from clawatch_plugins.claude_code.usage import usage_of
 
 RANK = 3
@@ -79,7 +79,7 @@ def _assistant_response(event: Event, told: Mapping[str, Any], sessions: Session
 
 def _api_request(event: Event, told: Mapping[str, Any], sessions: Sessions) -> Event:
     request = text(told, "request_id")
-    is_answered = f"{event.session_id}:{request}" not in sessions.working and _carries_on(told)
+    is_answered = (_session_of(event), request) not in sessions.working and _carries_on(told)
     return replace(
         event,
         type=EventType.COST,
@@ -107,6 +107,10 @@ def _api_error(event: Event, told: Mapping[str, Any], sessions: Sessions) -> Eve
     )
 
 
+def _session_of(event: Event) -> Session:
+    return (event.agent_id, event.session_id or "")
+
+
 def _carries_on(told: Mapping[str, Any]) -> bool:
     return (text(told, "query_source") or _ENDS_TURNS[0]).startswith(_ENDS_TURNS)
 
@@ -114,7 +118,7 @@ def _carries_on(told: Mapping[str, Any]) -> bool:
 def _tool_decision(event: Event, told: Mapping[str, Any], sessions: Sessions) -> Event:
     request = text(told, "request_id")
     if request is not None:
-        sessions.working.add(f"{event.session_id}:{request}")
+        sessions.working.add((_session_of(event), request))
     is_blocked = told.get("decision") == "reject"
     return replace(
         event,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+T = TypeVar("T", bound=Hashable)
+Session = tuple[str, str]
+"""Agent and session: whoever reports another agent's session says nothing of that agent."""
 _CAPACITY = 4096
 
 
-class Recent:
+class Recent(Generic[T]):
     """A set that forgets its oldest members."""
 
     def __init__(self, capacity: int = _CAPACITY) -> None:
         self._capacity = capacity
-        self._members: dict[str, None] = {}
+        self._members: dict[T, None] = {}
 
-    def add(self, member: str) -> bool:
+    def add(self, member: T) -> bool:
         """Whether it was not there yet."""
         is_new = self._members.pop(member, self) is self
         self._members[member] = None
@@ -20,15 +26,15 @@ class Recent:
             del self._members[next(iter(self._members))]
         return is_new
 
-    def __contains__(self, member: str) -> bool:
+    def __contains__(self, member: T) -> bool:
         return member in self._members
 
 
 class Sessions:
     def __init__(self) -> None:
-        self.seen = Recent()
+        self.seen: Recent[Session] = Recent()
         """Sessions that have been told of."""
-        self.hooked = Recent()
+        self.hooked: Recent[Session] = Recent()
         """Sessions whose hooks report. They know the turn exactly; logs only infer it."""
-        self.working = Recent()
+        self.working: Recent[tuple[Session, str | None]] = Recent()
         """Requests to the model that were answered with a call of a tool, so that the turn goes on."""

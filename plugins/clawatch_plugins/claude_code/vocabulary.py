@@ -13,7 +13,7 @@ from clawatch.domain.time import Millis
 from clawatch_plugins.claude_code.identity import KIND, OTLP_SOURCE, Who, identify
 from clawatch_plugins.claude_code.logs import map_log
 from clawatch_plugins.claude_code.metrics import measures_of, tally
-from clawatch_plugins.claude_code.sessions import Sessions
+from clawatch_plugins.claude_code.sessions import Session, Sessions
 from clawatch_plugins.claude_code.spans import map_span, outcomes
 
 _SCOPE = "com.anthropic.claude_code"
@@ -59,12 +59,12 @@ class ClaudeCode:
 
     def _openings(self, told: Sequence[Told]) -> list[Event]:
         """For each session told of for the first time: it works in turns, and rests until a prompt says otherwise."""
-        first: dict[str, tuple[Millis, Record, Who]] = {}
+        first: dict[Session, tuple[Millis, Record, Who]] = {}
         for record, who in told:
             at = record.at if isinstance(record, LogRecord) else record.started or record.at
-            known = first.get(who.session_id)
+            known = first.get(who.session)
             if known is None or at < known[0]:
-                first[who.session_id] = (at, record, who)
+                first[who.session] = (at, record, who)
         return [
             _opening(at, record, who)
             for session, (at, record, who) in first.items()
@@ -72,7 +72,7 @@ class ClaudeCode:
         ]
 
     def _without_guess(self, event: Event) -> Event:
-        if event.turn is None or (event.session_id or "") not in self.sessions.hooked:
+        if event.turn is None or (event.agent_id, event.session_id or "") not in self.sessions.hooked:
             return event
         return replace(event, turn=None)
 
@@ -99,9 +99,9 @@ def _opening(at: Millis, record: Record, who: Who) -> Event:
 
 def _signs_of_life(told: Sequence[Told], spoken: set[tuple[str, str | None]]) -> list[Event]:
     """One for each session that said nothing else: it is alive, which is no progress."""
-    newest: dict[tuple[str, str | None], Told] = {}
+    newest: dict[Session, Told] = {}
     for record, who in told:
-        key = (who.agent_id, who.session_id)
+        key = who.session
         if key not in spoken and (key not in newest or record.at >= newest[key][0].at):
             newest[key] = (record, who)
     return [_sign_of_life(record, who) for record, who in newest.values()]

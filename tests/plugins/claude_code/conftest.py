@@ -97,7 +97,7 @@ class World:
             told = json.loads(file.read_text())
             hook = read_hook(told["body"], None)
             agent = self.fleet.get(hook.agent_id)
-            self.vocabulary.sessions.hooked.add(hook.session_id)
+            self.vocabulary.sessions.hooked.add((hook.agent_id, hook.session_id))
             event = map_hook(hook, int(told["t"] * 1000), None if agent is None else agent.turn)
             await self.say(*([] if event is None else [event]))
             return

@@ -216,7 +216,7 @@ async def test_what_was_answered_is_stored_when_the_door_closes(world: Any) -> N
 async def test_with_hooks_the_logs_no_longer_guess_the_turn(session: Session, world: Any) -> None:
     await session.hook("UserPromptSubmit")
     await session.until(turn=Turn.OPEN)
-    assert SESSION in world.vocabulary.sessions.hooked
+    assert (f"claude-code:{SESSION}", SESSION) in world.vocabulary.sessions.hooked
 
 
 def _known(sources: tuple[str, ...], turn: Turn = Turn.NONE, kind: str = "claude-code") -> Any:

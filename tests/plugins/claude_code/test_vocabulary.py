@@ -12,6 +12,7 @@ from clawatch.domain.events import Event, EventType, Phase, Turn
 
 RESOURCE = {"service.name": "claude-code", "host.name": "laptop"}
 SCOPE = "com.anthropic.claude_code"
+SESSION = ("claude-code:s1", "s1")
 NOW = 1_800_000_000_000
 
 
@@ -34,7 +35,7 @@ def point(name: str, value: float, at: int = 2_000, started: int = 1_000, **attr
 @pytest.fixture
 def vocabulary() -> ClaudeCode:
     made = ClaudeCode()
-    made.sessions.seen.add("s1")  # its opening is a test of its own
+    made.sessions.seen.add(SESSION)  # its opening is a test of its own
     return made
 
 
@@ -55,6 +56,7 @@ def test_agents_go_by_session_unless_their_operator_names_them(vocabulary: Claud
     assert event.facts is not None
     assert (event.agent_id, event.session_id, event.facts.host) == ("claude-code:s1", "s1", "laptop")
     assert (event.facts.name, event.facts.group) == ("Claude Code s1", "claude-code:laptop")
+    vocabulary.sessions.seen.add(("build-1", "s1"))
     named = one(vocabulary, log("tool_result", resource={**RESOURCE, "clawatch.agent.id": "build-1"}))
     assert (named.agent_id, named.session_id) == ("build-1", "s1")
 
@@ -120,8 +122,16 @@ def test_an_answer_without_a_call_of_a_tool_ends_the_turn(vocabulary: ClaudeCode
     ]
     assert turns(log("api_request", request_id="r2", query_source="repl_main_thread")) == [Turn.CLOSED]
     assert turns(log("api_request", request_id="r3", query_source="generate_session_title")) == [None]
-    vocabulary.sessions.hooked.add("s1")
+    vocabulary.sessions.hooked.add(SESSION)
     assert turns(log("user_prompt"), log("api_request", request_id="r4")) == [None, None]
+
+
+def test_who_reports_another_agent_s_session_says_nothing_of_that_agent(vocabulary: ClaudeCode) -> None:
+    vocabulary.sessions.hooked.add(("mine-1", "s1"))
+    assert one(vocabulary, log("user_prompt")).turn is Turn.OPEN
+    forged = {**RESOURCE, "clawatch.agent.id": "mine-1"}
+    vocabulary.map([log("tool_decision", resource=forged, request_id="r1"), log("user_prompt", resource=forged)], NOW)
+    assert one(vocabulary, log("api_request", request_id="r1")).turn is Turn.CLOSED
 
 
 def test_an_api_error_is_one_with_the_failed_stop(vocabulary: ClaudeCode) -> None:
