@@ -41,6 +41,7 @@ MAX_FAILURES = 5
 """Raises in a row after which a rule is switched off until the daemon restarts."""
 RECENT_COMMANDS = 100
 """Commands looked through at start for what the brake did in the last hour."""
+MAX_NOTICED = 10_000
 MAX_KEPT = 10_000
 """Edges kept in memory while the store cannot be written."""
 FLEET_AGENT = Agent(id="", name="fleet", created_at=0)
@@ -102,6 +103,8 @@ class Rules:
         self._brake = Brake(commands)
         self._wakes: list[tuple[Millis, int, Running, Wake]] = []
         self._order = itertools.count()
+        self._noticed: dict[tuple[str, str], None] = {}
+        """The keys of the latest notices, by rule."""
         self.offset = 0
         self._stored_offset = 0
         self._stored_at: Millis = 0
@@ -135,7 +138,7 @@ class Rules:
             if not entries:
                 break
             for entry in entries:
-                self._observe(entry, now, lambda running, found, seq: None)
+                self._observe(entry, now, self._remember)
             after = entries[-1].seq
             await asyncio.sleep(0)
 
@@ -260,8 +263,23 @@ class Rules:
         for finding in found:
             if isinstance(finding, Verdict):
                 self._judge(running, finding, seq, now)
-            elif isinstance(finding, Notice):
+            elif isinstance(finding, Notice) and self._is_news(running, finding):
                 self._gathered.outbox += self._desk.say_notice(finding, running.name, now.wall)
+
+    def _remember(self, running: Running, found: Iterable[Finding], seq: int) -> None:
+        """What a rule finds while it warms up has been told."""
+        for finding in found:
+            if isinstance(finding, Notice):
+                self._is_news(running, finding)
+
+    def _is_news(self, running: Running, notice: Notice) -> bool:
+        key = (running.name, notice.key)
+        if key in self._noticed:
+            return False
+        self._noticed[key] = None
+        if len(self._noticed) > MAX_NOTICED:
+            del self._noticed[next(iter(self._noticed))]
+        return True
 
     def _judge(self, running: Running, verdict: Verdict, seq: int, now: Moment) -> None:
         policy: RuleSettings = self.settings_for(running.name, self._agent(verdict.agent_id))
@@ -281,10 +299,11 @@ class Rules:
             self._gathered.edges.append(Silenced(agent_id=agent_id))
 
     def _keep(self, step: engine.Step, now: Moment) -> None:
-        self._desk.keep(step.alert)
-        self._gathered.edges.append(AlertChanged(alert=step.alert, reason=step.reason or Reason.UPDATED))
+        alert = self._desk.routed(step.alert) if step.reason in engine.RINGS else step.alert
+        self._desk.keep(alert)
+        self._gathered.edges.append(AlertChanged(alert=alert, reason=step.reason or Reason.UPDATED))
         if step.reason is not None:
-            self._gathered.outbox += self._desk.say(step.alert, step.reason, now.wall)
+            self._gathered.outbox += self._desk.say(alert, step.reason, now.wall)
 
     def _agent(self, agent_id: str) -> Agent:
         return self._fleet.get(agent_id) or FLEET_AGENT

@@ -128,6 +128,21 @@ async def test_a_notice_is_told_and_is_no_alert(bench_with: Any) -> None:
     assert not await alerts_of(bench)
 
 
+async def test_a_notice_is_told_once_per_key_also_over_a_restart(bench_with: Any) -> None:
+    def tell(event: Event, now: Moment) -> list[Finding]:
+        return [Notice(agent_id="a", key="once", message="it fell over")]
+
+    store, notifier = MemoryStore(), RecordingNotifier()
+    before = await bench_with(tell, notifiers=[notifier], store=store)
+    await before.say()
+    await before.say()
+    await before.turn()
+    after = await bench_with(tell, notifiers=[notifier], store=store)
+    await after.say()
+    await after.turn(SECOND)
+    assert notifier.heard(Reason.NOTICE) == ["it fell over"]
+
+
 class TestTheBrake:
     policy = RuleSettings(action="pause")
 

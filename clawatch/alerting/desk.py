@@ -78,14 +78,19 @@ class Desk:
     # -- what to say, and to whom
 
     def say(self, alert: Alert, reason: Reason, now: Millis) -> list[Outgoing]:
-        """Outbox rows for an alert, one per notifier it is routed to."""
-        names = receivers(self.routes, self.notifiers, alert.severity, alert.rule, alert.agent_id)
+        """Outbox rows for an alert, one per notifier it is routed to.
+
+        One that it was routed to before, at another severity, has its message edited and is not rung again.
+        """
+        names = self._receivers(alert)
+        reasons = dict.fromkeys(alert.told, Reason.UPDATED if reason in engine.RINGS else reason)
+        reasons.update(dict.fromkeys(names, reason))
         return [
             Outgoing(
                 id=new_id("out", now),
                 notifier=name,
                 thread=alert.id,
-                reason=reason,
+                reason=why,
                 created_at=now,
                 next_at=now,
                 rule=alert.rule,
@@ -94,8 +99,16 @@ class Desk:
                 severity=alert.severity,
                 text=alert.message,
             )
-            for name in names
+            for name, why in reasons.items()
+            if name in self.notifiers
         ]
+
+    def routed(self, alert: Alert) -> Alert:
+        """The alert, knowing whom it is told to now."""
+        return replace(alert, told=tuple(dict.fromkeys((*alert.told, *self._receivers(alert)))))
+
+    def _receivers(self, alert: Alert) -> list[str]:
+        return receivers(self.routes, self.notifiers, alert.severity, alert.rule, alert.agent_id)
 
     def say_notice(self, notice: Notice, rule: str, now: Millis) -> list[Outgoing]:
         names = receivers(self.routes, self.notifiers, notice.severity, rule, notice.agent_id)

@@ -82,6 +82,8 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     evidence: dict[str, Any] = {}
     told_at: Millis = 0
     """When people were last told, for ``repeat``."""
+    told: tuple[str, ...] = ()
+    """The notifiers it has been routed to so far; those hear how it goes on, whatever becomes of its severity."""
     calls_brake: bool = False
     """Its newest verdict is of the rule's highest level, and sure enough to brake."""
     brake: str | None = None

@@ -30,7 +30,7 @@ class Notice(Struct, frozen=True, kw_only=True):
 
     agent_id: str
     key: str
-    """At most one notice per key is stored; put the hour in it to say a thing once an hour."""
+    """At most one notice of a rule per key is told; put the hour in it to say a thing once an hour."""
     message: str
     severity: Severity = Severity.WARNING
 

@@ -199,6 +199,21 @@ async def test_routes_choose_who_is_told(bench_with: Any) -> None:
     assert second.heard() == ["a1 broke"]
 
 
+async def test_whom_a_milder_level_was_told_to_sees_how_it_goes_on(bench_with: Any) -> None:
+    def by_level(event: Event, now: Moment) -> Iterable[Finding]:
+        severity = {EventType.MESSAGE: Severity.INFO, EventType.ERROR: Severity.CRITICAL}.get(event.type)
+        yield Verdict(agent_id=event.agent_id, severity=severity, message=f"{event.type}")
+
+    mild, grave = RecordingNotifier(), RecordingNotifier()
+    routes = [Route(notifiers=("n0",), severity="info"), Route(notifiers=("n1",), severity="critical")]
+    bench = await bench_with(by_level, notifiers=[mild, grave], routes=routes)
+    for said in (EventType.MESSAGE, EventType.ERROR, EventType.HEARTBEAT):
+        await bench.say(type=said)
+        await bench.turn(SECOND)
+    assert [n.reason for n in mild.said] == [Reason.FIRED, Reason.UPDATED, Reason.RESOLVED]
+    assert [n.reason for n in grave.said] == [Reason.RAISED, Reason.RESOLVED]
+
+
 @given(st.integers(1, 100), st.one_of(st.none(), st.integers(0, HOUR)))
 def test_backoff_grows_is_bounded_and_never_shorter_than_asked(attempts: int, asked: int | None) -> None:
     wait = backoff(attempts, asked)
