@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 from structlog.typing import FilteringBoundLogger
 
@@ -29,7 +26,8 @@ from clawatch.domain.time import MINUTE, SECOND, Millis, Moment
 from clawatch.domain.verdicts import Finding, Notice, Verdict, Wake
 from clawatch.fleet import Fleet
 from clawatch.journal import Journal
-from clawatch.ports import Clock, Rule, StorePort, StoreUnavailable
+from clawatch.ports import Clock, StorePort, StoreUnavailable
+from clawatch.running import Running, Wakes
 from clawatch.settings import RuleSettings
 
 CONSUMER = "rules"
@@ -37,8 +35,6 @@ BATCH = 500
 WARM_UP: Millis = 60 * MINUTE
 WARM_UP_ENTRIES = 100_000
 OFFSET_EVERY: Millis = SECOND
-MAX_FAILURES = 5
-"""Raises in a row after which a rule is switched off until the daemon restarts."""
 RECENT_COMMANDS = 100
 """Commands looked through at start for what the brake did in the last hour."""
 MAX_NOTICED = 10_000
@@ -49,17 +45,6 @@ FLEET_AGENT = Agent(id="", name="fleet", created_at=0)
 
 SettingsFor = Callable[[str, Agent], Any]
 """(rule name, agent) → the rule's settings with this agent's overrides."""
-
-
-@dataclass
-class Running:
-    """A rule at work."""
-
-    name: str
-    alert_type: AlertType
-    rule: Rule
-    failures: int = 0
-    switched_off: str = ""
 
 
 @dataclass
@@ -101,8 +86,7 @@ class Rules:
         self._clock = clock
         self._log = log
         self._brake = Brake(commands)
-        self._wakes: list[tuple[Millis, int, Running, Wake]] = []
-        self._order = itertools.count()
+        self._wakes = Wakes()
         self._noticed: dict[tuple[str, str], None] = {}
         """The keys of the latest notices, by rule."""
         self.offset = 0
@@ -125,7 +109,7 @@ class Rules:
         self._brake.remember((await self._store.commands(None, None, RECENT_COMMANDS)).items, now)
         for running in self.rules:
             if hasattr(running.rule, "began"):
-                self._safely(running, partial(running.rule.began, now, downtime))
+                self._ask(running, partial(running.rule.began, now, downtime))
         await self._show_again(now)
         for running in self.rules:
             self._look_at_fleet(running, now)
@@ -149,7 +133,7 @@ class Rules:
         for agent in self._fleet:
             settings = self._enabled(running, agent)
             if settings is not None:
-                self._schedule(running, self._safely(running, partial(running.rule.watch, agent, settings, now)))
+                self._ask(running, partial(running.rule.watch, agent, settings, now))
 
     # -- steps
 
@@ -160,9 +144,10 @@ class Rules:
 
     def pause(self) -> float:
         """Seconds until something falls due; at most a quarter."""
-        if not self._wakes:
+        wake_at = self._wakes.next_at
+        if wake_at is None:
             return 0.25
-        return min(0.25, max(0.0, (self._wakes[0][0] - self._clock.now().mono) / 1000))
+        return min(0.25, max(0.0, (wake_at - self._clock.now().mono) / 1000))
 
     async def step(self) -> bool:
         """Read a batch, judge it, store what follows. Whether there may be more to read."""
@@ -201,7 +186,7 @@ class Rules:
     ) -> None:
         if isinstance(entry.body, Removed):
             for running in self.rules:
-                self._safely(running, partial(running.rule.forget, entry.agent_id))
+                self._ask(running, partial(running.rule.forget, entry.agent_id))
             return
         agent = self._fleet.get(entry.agent_id)
         if agent is None:
@@ -209,10 +194,17 @@ class Rules:
         for running in self.rules:
             settings = self._enabled(running, agent)
             if settings is not None:
-                found = self._safely(running, partial(running.rule.observe, entry, agent, settings, now))
+                found = self._ask(running, partial(running.rule.observe, entry, agent, settings, now))
                 if found:
-                    self._schedule(running, found)
                     handle(running, found, entry.seq)
+
+    def _ask(self, running: Running, judge: Callable[[], Iterable[Finding] | None]) -> list[Finding]:
+        """What a rule finds; its wakes are noted."""
+        found = running.safely(judge, self._log)
+        for finding in found:
+            if isinstance(finding, Wake):
+                self._wakes.note(running, finding)
+        return found
 
     def _enabled(self, running: Running, agent: Agent) -> RuleSettings | None:
         if running.switched_off:
@@ -220,41 +212,13 @@ class Rules:
         settings: RuleSettings = self.settings_for(running.name, agent)
         return settings if settings.enabled else None
 
-    def _safely(self, running: Running, judge: Callable[[], Iterable[Finding] | None]) -> list[Finding]:
-        """A rule that raises is reported; one that keeps raising is switched off. The others go on.
-
-        So is one whose findings could not be stored: they would take the others' with them.
-        """
-        try:
-            found = list(judge() or ())
-            for finding in found:
-                msgspec.json.decode(msgspec.json.encode(finding), type=type(finding))
-        except Exception as error:
-            running.failures += 1
-            self._log.exception("rule.failed", rule=running.name, failures=running.failures)
-            if running.failures >= MAX_FAILURES:
-                running.switched_off = f"switched off after {MAX_FAILURES} failures: {type(error).__name__}"
-                self._log.error("rule.switched_off", rule=running.name)
-            return []
-        running.failures = 0
-        return found
-
-    def _schedule(self, running: Running, found: Iterable[Finding]) -> None:
-        for finding in found:
-            if isinstance(finding, Wake):
-                heapq.heappush(self._wakes, (finding.mono, next(self._order), running, finding))
-
     def _wake_due(self, now: Moment) -> None:
         """Each wake that is due now; those that are asked for meanwhile come next time, be they due or not."""
-        due = []
-        while self._wakes and self._wakes[0][0] <= now.mono:
-            due.append(heapq.heappop(self._wakes))
-        for _, _, running, wake in due:
+        for running, wake in self._wakes.due(now.mono):
             agent = self._fleet.get(wake.agent_id) if wake.agent_id else FLEET_AGENT
             settings = None if agent is None else self._enabled(running, agent)
             if agent is not None and settings is not None:
-                found = self._safely(running, partial(running.rule.due, wake, agent, settings, now))
-                self._schedule(running, found)
+                found = self._ask(running, partial(running.rule.due, wake, agent, settings, now))
                 self._handle(running, found, 0, now)
 
     # -- from findings to edges
@@ -363,3 +327,6 @@ class Rules:
         self.is_blocked = True
         self._gathered.bound()
         self.on_blocked(why)
+
+
+__all__ = ["Rules", "Running"]

@@ -1,0 +1,78 @@
+"""A rule at work: what it finds, what becomes of it when it raises, and when it is to be woken."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import msgspec
+from structlog.typing import FilteringBoundLogger
+
+from clawatch.domain.alerts import AlertType
+from clawatch.domain.time import Millis
+from clawatch.domain.verdicts import Finding, Wake
+from clawatch.ports import Rule
+
+MAX_FAILURES = 5
+"""Raises in a row after which a rule is switched off until the daemon restarts."""
+
+
+@dataclass
+class Running:
+    """A rule at work."""
+
+    name: str
+    alert_type: AlertType
+    rule: Rule
+    failures: int = 0
+    switched_off: str = ""
+
+    def safely(
+        self, judge: Callable[[], Iterable[Finding] | None], log: FilteringBoundLogger
+    ) -> list[Finding]:
+        """What it finds. One that raises is reported, one that keeps raising is switched off; the others go on.
+
+        So is one whose findings could not be stored: they would take the others' with them.
+        """
+        try:
+            found = list(judge() or ())
+            for finding in found:
+                msgspec.json.decode(msgspec.json.encode(finding), type=type(finding))
+        except Exception as error:
+            self._failed(error, log)
+            return []
+        self.failures = 0
+        return found
+
+    def _failed(self, error: Exception, log: FilteringBoundLogger) -> None:
+        self.failures += 1
+        log.exception("rule.failed", rule=self.name, failures=self.failures)
+        if self.failures >= MAX_FAILURES:
+            self.switched_off = f"switched off after {MAX_FAILURES} failures: {type(error).__name__}"
+            log.error("rule.switched_off", rule=self.name)
+
+
+class Wakes:
+    """When which rule asked to be woken, the soonest first."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[Millis, int, Running, Wake]] = []
+        self._order = itertools.count()
+
+    def note(self, running: Running, wake: Wake) -> None:
+        heapq.heappush(self._heap, (wake.mono, next(self._order), running, wake))
+
+    @property
+    def next_at(self) -> Millis | None:
+        """Monotonic."""
+        return self._heap[0][0] if self._heap else None
+
+    def due(self, mono: Millis) -> list[tuple[Running, Wake]]:
+        """Take out what is due, a list: what is asked for while it is worked through comes next time."""
+        due: list[tuple[Running, Wake]] = []
+        while self._heap and self._heap[0][0] <= mono:
+            _, _, running, wake = heapq.heappop(self._heap)
+            due.append((running, wake))
+        return due
