@@ -14,6 +14,8 @@ MINUTE: Millis = 60 * SECOND
 HOUR: Millis = 60 * MINUTE
 DAY: Millis = 24 * HOUR
 
+LATEST: Millis = 253_402_300_799_999
+"""The last instant that has a date: the end of 9999, UTC."""
 MAX_DURATION_TEXT = 30
 
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
@@ -47,8 +49,8 @@ def parse_iso(text: str) -> Millis:
         moment = moment.replace(tzinfo=UTC)
     delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
     instant = (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
-    if instant < 0:
-        raise ValueError(f"{text!r} lies before 1970")
+    if not 0 <= instant <= LATEST:
+        raise ValueError(f"{text!r} lies outside the years 1970 to 9999 of UTC")
     return instant
 
 
