@@ -16,12 +16,14 @@ check: $(VENV)/.dev  ## what must hold besides the tests: lint, types, import co
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-$(VENV)/bin/python:
+$(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ClaWatch needs Python 3.11 or newer: make PYTHON=python3.12 run")'
-	@$(PYTHON) -m venv $(VENV)
+	@echo "filling $(VENV), which takes up to a minute" >&2
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@touch $@
 
-$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
+$(VENV)/.installed: $(VENV)/.made pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
