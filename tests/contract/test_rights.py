@@ -114,9 +114,9 @@ def routes(monkeypatch: pytest.MonkeyPatch) -> Routes:
     found: Routes = {}
     register = Gate.door
 
-    def noting(gate: Gate, api: Api, route: Route) -> Any:
+    def noting(gate: Gate, name: str, api: Api, route: Route) -> Any:
         found[route.method, route.path] = route
-        return register(gate, api, route)
+        return register(gate, name, api, route)
 
     monkeypatch.setattr(Gate, "door", noting)
     return found
