@@ -151,10 +151,15 @@ class Signals:
 async def _greet(daemon: Daemon, key: str | None, quiet: bool) -> None:
     """Say where we listen, and, where only the owner looks, how to get in."""
     from clawatch.domain.time import MINUTE
+    from clawatch.ports import StoreUnavailable
 
     if not quiet and not is_journal(sys.stdout.fileno()):
-        link = await daemon.access.issue_login(LOGIN_LIFE_MINUTES * MINUTE)
-        click.echo(f"log in once, within {LOGIN_LIFE_MINUTES} minutes: {link}")
+        try:
+            link = await daemon.access.issue_login(LOGIN_LIFE_MINUTES * MINUTE)
+        except StoreUnavailable as error:  # it watches all the same
+            click.echo(f"no login link for now: {error}")
+        else:
+            click.echo(f"log in once, within {LOGIN_LIFE_MINUTES} minutes: {link}")
         if key is not None:
             click.echo(f"the admin key, shown this once: {key}")
     click.echo(f"listening on {daemon.url}")
