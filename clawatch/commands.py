@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from msgspec.structs import replace
-
+from clawatch import obedience
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.agents import Agent, Control, Status
 from clawatch.domain.commands import (
@@ -21,7 +20,7 @@ from clawatch.domain.commands import (
     ControlKind,
     moved,
 )
-from clawatch.domain.events import Activity, Event, EventType, Origin
+from clawatch.domain.events import Event
 from clawatch.domain.ids import new_id
 from clawatch.domain.journal import CommandChanged, Committed, ControlChanged, Edge, Entry, Removed, Unit
 from clawatch.domain.time import SECOND, Millis
@@ -40,16 +39,10 @@ from clawatch.ports import (
 
 AGAIN_AFTER: Millis = 30 * SECOND
 """A delivered command is handed out again until a result comes (design §7)."""
-GRACE: Millis = 30 * SECOND
-"""How long a paused agent may go on reporting work after delivery (design §7)."""
 CARRY_TIMEOUT = 30.0
 """Seconds that a controller may take to carry a command."""
 RECENT = 500
 """Commands remembered at start, so that an agent's newest one can be shown."""
-STILL_WORKING = "still working"
-
-_WORK = frozenset({EventType.TOOL_CALL, EventType.COST, EventType.MESSAGE})
-_CONFIRMS = {Activity.PAUSED: CommandType.PAUSE, Activity.STOPPED: CommandType.STOP}
 
 
 class Commands:
@@ -341,40 +334,14 @@ class Commands:
 
     # -- what events and time make of commands; part of the rules' durable consumer
 
-    def observe(self, entry: Entry, agent: Agent | None) -> list[Edge]:
+    def observe(self, entry: Entry, agent: Agent | None) -> list[CommandChanged]:
         """The edges that an event brings about: an agent that says it paused, or works on though paused."""
-        event = entry.body
-        if agent is None or not isinstance(event, Event) or event.origin is not Origin.LIVE:
+        if agent is None or not isinstance(entry.body, Event):
             return []
-        if event.activity in _CONFIRMS:
-            return self._reported(agent, _CONFIRMS[event.activity], entry.at)
-        if agent.control is not Control.RUN and event.type in _WORK and event.is_progress:
-            return self._still_working(agent, event, entry.at)
-        return []
+        mine = self._open.get(agent.id, {}).values()
+        return obedience.judged(agent, entry.body, entry.at, mine, self._latest.get(agent.id))
 
-    def _reported(self, agent: Agent, type: CommandType, now: Millis) -> list[Edge]:
-        return [
-            CommandChanged(command=moved(command, _own_word(command), now, "reported by the agent"))
-            for command in self._open.get(agent.id, {}).values()
-            if command.type is type and command.state is not CommandState.CLAIMED and command.requested_at <= now
-        ]
-
-    def _still_working(self, agent: Agent, event: Event, now: Millis) -> list[Edge]:
-        latest = self._latest.get(agent.id)
-        if (
-            latest is None
-            or latest.type not in LASTING
-            or latest.state not in (CommandState.DELIVERED, CommandState.CLAIMED, CommandState.CONFIRMED)
-            or event.received_at <= (latest.delivered_at or latest.changed_at) + GRACE
-        ):
-            return []
-        # A confirmed command is final for everybody but the evidence: the agent goes on working.
-        failed = replace(
-            latest, state=CommandState.FAILED, changed_at=now, message=f"{STILL_WORKING}: reported {event.type}"
-        )
-        return [CommandChanged(command=failed)]
-
-    def expire(self, now: Millis) -> list[Edge]:
+    def expire(self, now: Millis) -> list[CommandChanged]:
         """The commands whose time has run out."""
         return [
             CommandChanged(command=moved(command, CommandState.EXPIRED, now))
@@ -393,8 +360,3 @@ async def _carry_with(controller: Controller, command: Command, agent: Agent) ->
         return CommandState.FAILED, f"the controller gave no answer within {CARRY_TIMEOUT:.0f} s"
     except Exception as error:
         return CommandState.FAILED, f"the controller raised {type(error).__name__}"
-
-
-def _own_word(command: Command) -> CommandState:
-    """What the agent's own word is worth: where a controller enforces, only the controller confirms."""
-    return CommandState.CLAIMED if command.control_kind is ControlKind.NATIVE else CommandState.CONFIRMED

@@ -54,6 +54,14 @@ class Gathered:
     edges: list[Edge] = field(default_factory=list)
     outbox: list[Outgoing] = field(default_factory=list)
     launched: list[Command] = field(default_factory=list)
+    moved: set[str] = field(default_factory=set)
+    """The ids of the commands that edges move; what is not stored yet must not be found again."""
+
+    def move(self, commands: Iterable[CommandChanged]) -> None:
+        for edge in commands:
+            if edge.command.id not in self.moved:
+                self.moved.add(edge.command.id)
+                self.edges.append(edge)
 
     def bound(self) -> None:
         for kept in (self.edges, self.outbox, self.launched):
@@ -174,7 +182,7 @@ class Rules:
         def handle(running: Running, found: Iterable[Finding], seq: int) -> None:
             self._handle(running, found, seq, now)
 
-        self._gathered.edges += self._commands.observe(entry, self._fleet.get(entry.agent_id))
+        self._gathered.move(self._commands.observe(entry, self._fleet.get(entry.agent_id)))
         if isinstance(entry.body, CommandChanged):
             self._gathered.outbox += self._desk.say_command(entry.body, now.wall)
         if isinstance(entry.body, ControlChanged) and entry.body.control is Control.RUN and entry.body.by != CORE.user:
@@ -281,8 +289,7 @@ class Rules:
             step = engine.tick(alert, policy, now.wall)
             if step is not None:
                 self._move(step, policy, now)
-        if not self.is_blocked:  # else what has expired would do so every second anew
-            self._gathered.edges += self._commands.expire(now.wall)
+        self._gathered.move(self._commands.expire(now.wall))
 
     def _policy(self, alert: Alert) -> RuleSettings | None:
         """None when the alert's rule is no longer in use, or not for this agent: nobody would ever resolve it."""

@@ -442,7 +442,7 @@ async def test_while_nothing_can_be_stored_what_expires_does_so_once(
     monkeypatch.setattr(bench.store, "commit", full)
     for _ in range(20):
         await bench.turn(MINUTE)
-    assert sum(isinstance(edge, CommandChanged) for edge in units[-1].edges) == 0
+    assert sum(isinstance(edge, CommandChanged) for edge in units[-1].edges) == 1
     monkeypatch.setattr(bench.store, "commit", commit)
     await bench.turn(SECOND)
     await bench.turn(SECOND)
@@ -482,3 +482,17 @@ async def test_a_command_handed_out_again_and_again_gives_no_fresh_grace(bench_w
     await bench.say(type=EventType.TOOL_CALL, tool=Tool(name="exec", ok=True))
     await bench.turn()
     assert bench.commands.latest("a").state is CommandState.FAILED
+
+
+async def test_a_pause_ignored_many_times_at_once_has_failed_once(bench_with: Any, owner: Principal) -> None:
+    bench = await bench_with()
+    await bench.say()
+    await bench.commands.control("a", CommandType.PAUSE, owner)
+    await bench.commands.take("a", owner)
+    bench.clock.advance(MINUTE)
+    for _ in range(10):
+        await bench.say(type=EventType.TOOL_CALL, tool=Tool(name="exec", ok=True))
+    head = bench.store.head
+    await bench.turn()
+    assert bench.commands.latest("a").state is CommandState.FAILED
+    assert bench.store.head == head + 1
