@@ -84,7 +84,7 @@ class Access:
         self._signer = Signer(Signer.new_secret())
         self._refreshing = asyncio.Lock()
         self._looked_at: Millis | None = None
-        self._guesses = Guesses(settings.guesses)
+        self.guesses = Guesses(settings.guesses)
 
     async def open(self) -> None:
         """Read the keys and the signing secret; make the latter the first time."""
@@ -150,14 +150,14 @@ class Access:
 
     def count_login(self, request: web.Request) -> None:
         """Count an attempt at the login page. Raises TooMany."""
-        self._guesses.count(self.place.client(request), self._clock.now().mono)
+        self.guesses.count(self.place.client(request), self._clock.now().mono)
 
     def _judge_guess(self, address: str, secret: str, principal: Principal | None) -> None:
         mono = self._clock.now().mono
         if principal is None:
-            self._guesses.count_wrong(address, secret, mono)
+            self.guesses.count_wrong(address, secret, mono)
         elif principal.via == "key" and self._by_name[principal.name].is_fixed:
-            self._guesses.check_right(address, principal.name, mono)
+            self.guesses.check_right(address, principal.name, mono)
 
     def _key_of(self, secret: str) -> Key | None:
         digest = hash_secret(secret)

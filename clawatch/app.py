@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -14,8 +14,9 @@ from typing import IO, Any
 from structlog.typing import FilteringBoundLogger
 
 from clawatch.access import Access, AccessSettings
+from clawatch.alerting.absence import rows_about
 from clawatch.alerting.desk import Desk
-from clawatch.alerting.outbox import Outbox, Worker, abandon_others
+from clawatch.alerting.outbox import DELIVERY_TIMEOUT, Outbox, Worker, abandon_others
 from clawatch.alerting.routing import Route
 from clawatch.bus import Bus
 from clawatch.clock import SystemClock
@@ -26,6 +27,7 @@ from clawatch.deeds import Deeds
 from clawatch.domain.access import Scope
 from clawatch.domain.agents import Agent
 from clawatch.domain.journal import Committed, Unit
+from clawatch.domain.metrics import Metrics
 from clawatch.domain.redaction import Redactor
 from clawatch.domain.time import HOUR, Millis
 from clawatch.fleet import Fleet
@@ -34,11 +36,15 @@ from clawatch.journal import Journal
 from clawatch.lifecycle import Lifecycle
 from clawatch.outgoing import Outgoing
 from clawatch.ports import ClaWatchError, Clock, Core, PartReport, StorePort, StoreUnavailable
+from clawatch.pulse import Pulse
 from clawatch.queries import Queries
+from clawatch.readings import Readings
 from clawatch.rules import Rules, Running
 from clawatch.scheduler import Scheduler
 from clawatch.system import Loops, System
 from clawatch.web.connections import listen
+from clawatch.web.counters import Counters
+from clawatch.web.knocking import KNOCK_EVERY, is_reachable, knock
 from clawatch.web.server import WebSettings, serve
 
 ALIVE = "alive_at"
@@ -46,6 +52,8 @@ ALIVE = "alive_at"
 ADDRESS = "address"
 """Under this name the store keeps the daemon's URL while it runs: options may have told it another than the file."""
 ALIVE_EVERY = 10.0
+CLOSE_WITHIN = 8.0
+"""Seconds for everything above the store to end; the store gets what is left of the ten that people are promised."""
 PRUNE_BUDGET = 2_000
 PRUNE_ROUNDS = 500
 
@@ -68,6 +76,9 @@ class Kept:
     store: StorePort
     relay: Relay
     sock: socket.socket
+    pulse: Pulse = field(default_factory=Pulse)
+    metrics: Metrics = field(default_factory=Metrics)
+    counters: Counters = field(default_factory=Counters)
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,7 @@ class Daemon:
     desk: Desk
     scheduler: Scheduler
     store: StorePort
+    fleet: Fleet
 
 
 class Misconfigured(ClaWatchError):
@@ -146,7 +158,7 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
     """Run everything above the store until the context ends."""
     config = loaded.config
     store = kept.store
-    async with Lifecycle(log) as life:
+    async with Lifecycle(log, within=CLOSE_WITHIN) as life:
         # What a reload has left on its way into the store has to be there before it is read.
         with suppress(StoreUnavailable):
             await store.commit(Unit(), clock.now().wall)
@@ -166,22 +178,25 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         access.bound(kept.sock.getsockname()[1])
         await access.open()
         redactor = Redactor(config.redact)
-        ingest = Ingest(store, clock, (), redact_with(redactor.text, redactor.value))
+        ingest = Ingest(store, clock, (), redact_with(redactor.text, redactor.value), kept.metrics)
         scheduler = Scheduler(clock, config.timezone, log)
         life.callback("scheduler", scheduler.close)
         http = Outgoing()
         life.push("http", http.close)
-        loops = Loops(log)
+        loops = Loops(log, kept.pulse)
         outbox = Outbox([], clock, log)
         rules = Rules(store, journal, fleet, desk, commands, [], _settings_for(config), clock, log)
         rules.on_blocked = outbox.warn_of_store
         system = System(clock.now().wall, loops, rules, (), lambda: store.head, _part_reports(loaded))
         queries = Queries(store, journal, fleet, desk, commands, system.report)
         deeds = Deeds(commands, desk, fleet, outbox, redactor)
+        Readings(
+            store, fleet, desk, system, access, kept.pulse, kept.counters, clock, loaded
+        ).publish(kept.metrics)
         core = Core(
             ingest=ingest, queries=queries, commands=deeds, access=access, bus=bus, clock=clock,
             scheduler=scheduler, http=http, log=log, timezone=config.timezone,
-            vocabularies=tuple(loaded.registry.vocabularies),
+            vocabularies=tuple(loaded.registry.vocabularies), metrics=kept.metrics,
         )
 
         ingest.enrichers = [await _open(life, part, core, "enricher") for part in config.enrichers]
@@ -192,7 +207,8 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         ]
         workers = [
             Worker(
-                part.name, await _open(life, part, core, "notifier"), store, fleet, desk, commands, clock, log
+                part.name, await _open(life, part, core, "notifier"), store, fleet, desk, commands, clock, log,
+                kept.metrics,
             )
             for part in config.notifiers
         ]
@@ -202,16 +218,21 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
 
         with suppress(StoreUnavailable):
             await abandon_others(store, notifier_names, clock.now().wall, log)
-        await rules.warm_up(await _downtime(store, clock))
+        downtime = await _downtime(store, clock)
+        with suppress(StoreUnavailable):
+            await _tell_absence(downtime, store, notifier_names, clock)
+        await rules.warm_up(downtime)
         life.push("commands", commands.carried)
         life.push("loops", loops.close)
         commands.launch_open()
         loops.every("rules", 0, rules.work)
         for worker in workers:
-            loops.every(f"notifier {worker.name}", 0, worker.work)
+            loop = f"notifier {worker.name}"
+            worker.beat = partial(kept.pulse.beat, loop, DELIVERY_TIMEOUT)
+            loops.every(loop, 0, worker.work, busy=DELIVERY_TIMEOUT)
         loops.every("keys", 0.5, access.refresh)
         loops.every("silences", 1.0, lambda: desk.lift_expired(clock.now().wall))
-        loops.every("alive", ALIVE_EVERY, lambda: _stay_alive(store, clock, outbox))
+        loops.every("store", min(ALIVE_EVERY, kept.pulse.patience), lambda: _stay_alive(store, clock, outbox))
         loops.every("clock", 1.0, _watch(scheduler))
         _schedule_jobs(loaded, core, scheduler, store, clock)
         scheduler.start()
@@ -219,12 +240,17 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         for part in config.sources:
             await _open(life, part, core, "source")
         apis = [(part.name, await _open(life, part, core, "api")) for part in config.apis]
-        await life.enter("web", serve(apis, access, queries, _web_settings(config), clock, log, kept.sock))
+        await life.enter("web", serve(
+            apis, access, queries, _web_settings(config), clock, log, kept.sock, kept.counters, kept.pulse,
+            kept.metrics,
+        ))
+        if await is_reachable(kept.sock.getsockname(), kept.counters):
+            loops.every("web", KNOCK_EVERY, partial(knock, kept.sock.getsockname(), kept.counters))
         life.push("alive", partial(_mark_alive, store, clock))
         life.push("address", partial(store.put_secret, ADDRESS, ""))
         with suppress(StoreUnavailable):
             await store.put_secret(ADDRESS, access.public_url)
-        yield Daemon(access.public_url, core, access, rules, outbox, desk, scheduler, store)
+        yield Daemon(access.public_url, core, access, rules, outbox, desk, scheduler, store, fleet)
 
 
 async def _open(life: Lifecycle, part: Any, core: Core, kind: str) -> Any:
@@ -300,12 +326,22 @@ async def _mark_alive(store: StorePort, clock: Clock) -> None:
 
 
 async def _stay_alive(store: StorePort, clock: Clock, outbox: Outbox) -> None:
-    """The first to notice that nothing can be written, also while there is nothing to write."""
+    """The first to notice that nothing can be written, also while there is nothing to write.
+
+    It goes to the disk and back the way that events go, so as a loop it shows whether the writer gets on.
+    """
     try:
         await _mark_alive(store, clock)
     except StoreUnavailable as error:
         outbox.warn_of_store(str(error))
         raise
+
+
+async def _tell_absence(downtime: Millis, store: StorePort, notifiers: Sequence[str], clock: Clock) -> None:
+    now = clock.now().wall
+    rows = rows_about(downtime, notifiers, now)
+    if rows:
+        await store.commit(Unit(outbox=rows), now)
 
 
 def _watch(scheduler: Scheduler) -> Callable[[], Any]:

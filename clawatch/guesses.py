@@ -25,15 +25,20 @@ class Guesses:
 
     def __init__(self, rate: RateLimit | None) -> None:
         self._buckets = None if rate is None else Buckets(rate)
+        self.wrong = 0
+        """Secrets that were."""
+        self.refused = 0
+        """Tries that were one too many."""
         self._wrong: OrderedDict[Mark, None] = OrderedDict()
         self._welcome: OrderedDict[Mark, None] = OrderedDict()
 
     def count(self, address: str, mono: Millis) -> None:
         """A try that is worth counting whatever comes of it."""
         if self._buckets is not None:
-            _refuse(self._buckets.take(counted_address(address), mono))
+            self._refuse(self._buckets.take(counted_address(address), mono))
 
     def count_wrong(self, address: str, secret: str, mono: Millis) -> None:
+        self.wrong += 1
         mark = (counted_address(address), hash_secret(secret)[:16])
         if mark not in self._wrong:
             self.count(address, mono)
@@ -43,13 +48,13 @@ class Guesses:
         """A secret that the operator chose was right."""
         mark = (counted_address(address), key_name)
         if mark not in self._welcome and self._buckets is not None:
-            _refuse(self._buckets.wait(mark[0], mono))
+            self._refuse(self._buckets.wait(mark[0], mono))
         _remember(self._welcome, mark)
 
-
-def _refuse(wait: float) -> None:
-    if wait:
-        raise TooMany("Too many wrong keys or login codes from this address", wait)
+    def _refuse(self, wait: float) -> None:
+        if wait:
+            self.refused += 1
+            raise TooMany("Too many wrong keys or login codes from this address", wait)
 
 
 def _remember(marks: OrderedDict[Mark, None], mark: Mark) -> None:

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from time import perf_counter
 
 from msgspec.structs import replace
 
 from clawatch.domain.access import Principal, Scope, check_agent_id
 from clawatch.domain.events import Event, Facts, RunReport
 from clawatch.domain.hashing import hash_value
+from clawatch.domain.metrics import Metrics
 from clawatch.domain.time import Millis
-from clawatch.ports import Clock, Enricher, Receipt, StorePort
+from clawatch.ports import ClaWatchError, Clock, Enricher, Receipt, StorePort
 
 MAX_TEXT = 200
 """Characters kept of a name, host, kind or group an agent gives itself."""
+
+ACCEPTED, DUPLICATE, REJECTED, FAILED = "accepted", "duplicate", "rejected", "not_stored"
 
 Redact = Callable[[Event], Event]
 
 
 class Ingest:
-    def __init__(self, store: StorePort, clock: Clock, enrichers: Sequence[Enricher], redact: Redact) -> None:
+    def __init__(
+        self, store: StorePort, clock: Clock, enrichers: Sequence[Enricher], redact: Redact,
+        metrics: Metrics | None = None,
+    ) -> None:
+        metrics = metrics or Metrics()
+        self._seconds = metrics.histogram("clawatch_ingest_seconds", "From a batch's arrival to the end of its commit")
+        self._events = metrics.counter("clawatch_events", "Events that came in", ("source", "outcome"))
         self._store = store
         self._clock = clock
         self.enrichers = enrichers
@@ -28,6 +38,7 @@ class Ingest:
 
     async def accept(self, events: Sequence[Event], principal: Principal) -> Receipt:
         """See ``ports.IngestPort.accept``."""
+        began = perf_counter()
         now = self._clock.now().wall
         settled: list[Event] = []
         rejected: list[tuple[int, str]] = []
@@ -39,16 +50,29 @@ class Ingest:
             else:
                 rejected.append((index, refusal[0]))
                 forbidden += refusal[1]
-        duplicates = 0
-        if settled:
-            appended = await self._store.append(settled, now, principal.user)
-            duplicates = sum(not one.is_new for one in appended)
+                self._events.add(event.source, REJECTED)
+        duplicates = await self._append(settled, now, principal) if settled else 0
+        self._seconds.observe(perf_counter() - began)
         return Receipt(
             accepted=len(settled) - duplicates,
             duplicates=duplicates,
             rejected=tuple(rejected),
             forbidden=bool(rejected) and forbidden == len(rejected),
         )
+
+    async def _append(self, settled: list[Event], now: Millis, principal: Principal) -> int:
+        """Store them; how many were known already."""
+        try:
+            appended = await self._store.append(settled, now, principal.user)
+        except ClaWatchError:
+            for event in settled:
+                self._events.add(event.source, FAILED)
+            raise
+        duplicates = 0
+        for event, one in zip(settled, appended, strict=True):
+            duplicates += not one.is_new
+            self._events.add(event.source, ACCEPTED if one.is_new else DUPLICATE)
+        return duplicates
 
     def _settle(self, event: Event, now: Millis) -> Event:
         event = replace(event, received_at=now, at=min(event.at, now), facts=_cut(event.facts))

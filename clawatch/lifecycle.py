@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 CLOSE_TIMEOUT = 10.0
 """Seconds that one part may take to close."""
+LEAST = 0.5
+"""Seconds that one part may take when the others have used up the time."""
 
 
 class Lifecycle:
@@ -25,9 +27,14 @@ class Lifecycle:
     long, is logged and left; the others are closed all the same, in the task that opened them.
     """
 
-    def __init__(self, log: FilteringBoundLogger, timeout: float = CLOSE_TIMEOUT) -> None:
+    def __init__(
+        self, log: FilteringBoundLogger, timeout: float = CLOSE_TIMEOUT, within: float | None = None
+    ) -> None:
+        """``within``: seconds for all parts together to close. One that comes last still gets LEAST."""
         self._log = log
         self._timeout = timeout
+        self._within = within
+        self._deadline: float | None = None
         self._stack = AsyncExitStack()
 
     async def enter(self, name: str, part: AbstractAsyncContextManager[T]) -> T:
@@ -51,6 +58,7 @@ class Lifecycle:
 
     async def close(self) -> None:
         """Close everything now; once closed there is nothing left to close."""
+        self._deadline = None if self._within is None else monotonic() + self._within
         await self._stack.aclose()
 
     async def __aenter__(self) -> Lifecycle:
@@ -65,7 +73,7 @@ class Lifecycle:
         started = monotonic()
         try:
             # A time-out in this task, not a task of its own: what was opened here may have to be closed here.
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._allowed(started)):
                 await close()
         except TimeoutError:
             self._log.warning("part.close_timed_out", part=name, seconds=round(monotonic() - started, 1))
@@ -73,3 +81,6 @@ class Lifecycle:
             self._log.exception("part.close_failed", part=name)
         else:
             self._log.debug("part.closed", part=name)
+
+    def _allowed(self, now: float) -> float:
+        return self._timeout if self._deadline is None else min(self._timeout, max(LEAST, self._deadline - now))

@@ -15,16 +15,16 @@ PATIENCE = 30.0
 
 
 class Pulse:
-    """Loops by name, each with the instant until which it may be silent."""
+    """Loops by name, each with the instant until which it may be silent. ``patience`` is in seconds."""
 
     def __init__(self, patience: float = PATIENCE, now: Callable[[], float] = time.monotonic) -> None:
         self.patience = patience
         self._now = now
         self._until: dict[str, float] = {}
 
-    def beat(self, name: str, within: float = 0.0) -> None:
-        """This loop gets on, and will say so again within its patience, or ``within`` seconds where that is more."""
-        self._until[name] = self._now() + max(self.patience, within)
+    def beat(self, name: str, busy: float = 0.0) -> None:
+        """This loop gets on. It may now rest or wait for others for ``busy`` seconds, and has our patience beyond."""
+        self._until[name] = self._now() + busy + self.patience
 
     def forget(self, name: str) -> None:
         """This loop has ended, as it should."""

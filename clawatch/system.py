@@ -12,6 +12,7 @@ from clawatch import __version__
 from clawatch.alerting.outbox import Worker
 from clawatch.domain.time import Millis
 from clawatch.ports import PartReport, StoreHealth, SystemReport
+from clawatch.pulse import Pulse
 from clawatch.rules import Rules
 
 RESTART_AFTER = 1.0
@@ -23,15 +24,23 @@ class Loops:
     """The daemon's own loops: each restarted when it fails, all ended together."""
 
     log: FilteringBoundLogger
+    pulse: Pulse = field(default_factory=Pulse)
     failing: dict[str, str] = field(default_factory=dict)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def every(self, name: str, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
-        """Do ``work`` again and again, with a pause of so many seconds; one round that succeeds and all is well."""
-        self.tasks.append(asyncio.create_task(self._keep(name, seconds, work), name=name))
+    def every(
+        self, name: str, seconds: float, work: Callable[[], Awaitable[object]], busy: float = 0.0
+    ) -> None:
+        """Do ``work`` again and again, with a pause of so many seconds; one round that succeeds and all is well.
 
-    async def _keep(self, name: str, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+        Each round is a beat of the pulse, failed or not: a loop that fails still goes on. ``busy`` is how many
+        seconds a round may wait for others.
+        """
+        self.tasks.append(asyncio.create_task(self._keep(name, seconds, work, busy), name=name))
+
+    async def _keep(self, name: str, seconds: float, work: Callable[[], Awaitable[object]], busy: float) -> None:
         while True:
+            self.pulse.beat(name, seconds + busy)
             try:
                 await work()
                 self.failing.pop(name, None)
@@ -45,6 +54,8 @@ class Loops:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        for task in self.tasks:
+            self.pulse.forget(task.get_name())
 
 
 @dataclass
@@ -75,7 +86,7 @@ class System:
 
     def _is_degraded(self) -> bool:
         is_rule_off = any(running.switched_off for running in self.rules.rules)
-        return self.rules.is_blocked or is_rule_off or bool(self.loops.failing)
+        return self.rules.is_blocked or is_rule_off or bool(self.loops.failing) or bool(self.loops.pulse.late())
 
     def _rule_parts(self) -> list[PartReport]:
         return [
@@ -95,7 +106,11 @@ class System:
         ]
 
     def _loop_parts(self) -> list[PartReport]:
+        late = [name for name in self.loops.pulse.late() if name not in self.loops.failing]
         return [
-            PartReport(section="loops", name=name, state="failing", detail=detail)
-            for name, detail in self.loops.failing.items()
+            *(
+                PartReport(section="loops", name=name, state="failing", detail=detail)
+                for name, detail in self.loops.failing.items()
+            ),
+            *(PartReport(section="loops", name=name, state="late") for name in late),
         ]

@@ -23,14 +23,14 @@ def test_a_loop_is_late_when_it_was_silent_for_longer_than_its_patience() -> Non
     assert pulse.late() == []
 
 
-def test_a_loop_may_ask_for_more_time_but_never_gets_less() -> None:
+def test_a_loop_that_says_how_long_it_will_be_busy_has_that_time_too() -> None:
     time = Time()
     pulse = Pulse(10.0, time)
-    pulse.beat("notifier", within=60)
-    pulse.beat("rules", within=1)
+    pulse.beat("notifier", busy=60)
+    pulse.beat("rules")
     time.now += 11
     assert pulse.late() == ["rules"]
-    time.now += 50
+    time.now += 60
     assert pulse.late() == ["notifier", "rules"]
 
 

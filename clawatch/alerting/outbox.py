@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from clawatch.domain.alerts import Alert, Reason, Severity
 from clawatch.domain.deliveries import Delivered, Notification, Outcome, Outgoing, RetryLater, Undeliverable
 from clawatch.domain.ids import new_id
 from clawatch.domain.journal import Unit
+from clawatch.domain.metrics import Metrics
 from clawatch.domain.time import MINUTE, SECOND, Millis, Moment
 from clawatch.fleet import Fleet
 from clawatch.ports import Clock, Notifier, StorePort, StoreUnavailable
@@ -34,6 +35,7 @@ FIRST_RETRY: Millis = 2 * SECOND
 LONGEST_RETRY: Millis = 5 * MINUTE
 LONGEST_HOLD: Millis = MINUTE
 """How long one failure may keep a notifier from trying the other rows."""
+OUTCOMES: dict[type[object], str] = {Delivered: "delivered", RetryLater: "retry", Undeliverable: "undeliverable"}
 NEW = frozenset({Reason.FIRED, Reason.REPEATED})
 """What a storm is made of."""
 STORM_SIZE = 10
@@ -74,6 +76,7 @@ class Worker:
         commands: Commands,
         clock: Clock,
         log: FilteringBoundLogger,
+        metrics: Metrics | None = None,
     ) -> None:
         self.name = name
         self.notifier = notifier
@@ -94,6 +97,11 @@ class Worker:
         self._storms: dict[str, Storm] = {}
         self.state = "ok"
         self.delivered = 0
+        self._outcomes = (metrics or Metrics()).counter(
+            "clawatch_deliveries", "What became of notifications", ("notifier", "outcome")
+        )
+        self.beat: Callable[[], None] = lambda: None
+        """Called before each row, which may take DELIVERY_TIMEOUT: we get on."""
 
     def poke(self) -> None:
         self._poked.set()
@@ -147,6 +155,7 @@ class Worker:
             await self._store.settle(row.id, now.wall, now.wall + hold, None)
 
     async def _handle(self, row: Outgoing) -> Outcome:
+        self.beat()
         outcome = await self._speak(row)
         if isinstance(outcome, RetryLater):
             return outcome
@@ -206,18 +215,22 @@ class Worker:
 
     async def deliver(self, notification: Notification) -> Outcome:
         """Call the notifier, bounded in time; what it raises is a RetryLater."""
+        outcome = await self._call(notification)
+        self._outcomes.add(self.name, OUTCOMES.get(type(outcome), "unknown"))
+        if isinstance(outcome, Delivered):
+            self.state = "ok"
+            self.delivered += 1
+        return outcome
+
+    async def _call(self, notification: Notification) -> Outcome:
         try:
             async with asyncio.timeout(DELIVERY_TIMEOUT):
-                outcome = await self.notifier.deliver(notification)
+                return await self.notifier.deliver(notification)
         except TimeoutError:
             return RetryLater(f"gave no answer within {DELIVERY_TIMEOUT:.0f} s")
         except Exception as error:
             self._log.exception("notifier.raised")
             return RetryLater(f"raised {type(error).__name__}")
-        if isinstance(outcome, Delivered):
-            self.state = "ok"
-            self.delivered += 1
-        return outcome
 
     # -- storms
 

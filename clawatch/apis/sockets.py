@@ -19,6 +19,7 @@ from clawatch.apis.routes import Problem
 from clawatch.apis.sessions import Session
 from clawatch.apis.socket_limits import Closing, Codec, SocketLimits
 from clawatch.domain.access import Principal
+from clawatch.domain.metrics import Metrics
 from clawatch.ports import ClaWatchError
 
 __all__ = ["SESSIONS", "Session", "close_sessions", "serve_socket"]
@@ -48,6 +49,7 @@ class Endable(Protocol):
 
 SESSIONS: web.AppKey[set[Endable]] = web.AppKey("sessions", set)
 """Every open session of an application, so that a shutdown can close them."""
+METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 
 
 async def serve_socket(
@@ -73,7 +75,21 @@ async def serve_socket(
     finally:
         sessions.discard(session)
         session.gone.set()
+        _count_end(session)
     return ws
+
+
+def _count_end(session: Session) -> None:
+    limits = session.limits
+    reasons = {
+        DONE: "done", SHUTDOWN: "shutdown", LOST: "lost", FAILED: "failed", limits.slow: "too_slow",
+        limits.idle: "idle", limits.unauthenticated: "unauthenticated", limits.crowded: "crowded",
+    }
+    resource = session.request.match_info.route.resource
+    metrics = session.request.app.get(METRICS)
+    if metrics is not None and session.closing is not None:
+        ended = metrics.counter("clawatch_websocket_ended", "WebSockets that have ended, by why", ("route", "reason"))
+        ended.add("" if resource is None else resource.canonical, reasons.get(session.closing, "by_client"))
 
 
 async def close_sessions(app: web.Application) -> None:

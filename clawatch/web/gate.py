@@ -16,12 +16,14 @@ from clawatch.apis.envelopes import Refused, clawatch_envelope, problem_of
 from clawatch.apis.limits import Buckets, counted_address, mark_over_rate
 from clawatch.apis.routes import ANYONE, Api, Problem, Route
 from clawatch.domain.access import Principal, Scope
+from clawatch.domain.metrics import Metrics
 from clawatch.ports import ClaWatchError, Clock, Forbidden, TooMany
 from clawatch.settings import RateLimit
 from clawatch.web.cors import Cors
 from clawatch.web.counters import Counters
 from clawatch.web.intake import ConnectionLimits
 from clawatch.web.login import unauthenticated
+from clawatch.web.traffic import Traffic
 
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,8 +46,9 @@ class WebSettings:
 class Gate:
     def __init__(
         self, apis: Sequence[tuple[str, Api]], access: Access, settings: WebSettings, clock: Clock,
-        log: FilteringBoundLogger, counters: Counters | None = None,
+        log: FilteringBoundLogger, counters: Counters | None = None, metrics: Metrics | None = None,
     ) -> None:
+        self._traffic = Traffic(metrics or Metrics())
         self._counters = counters or Counters()
         self._in_flight = self._counters.in_flight = InFlight(settings.bodies_in_flight)
         self._apis = [api for _, api in apis]
@@ -94,6 +97,7 @@ class Gate:
         outcome = await self._outcome(request, handler)
         response = self._refuse(request, outcome) if isinstance(outcome, Problem) else outcome
         self._note(response)
+        self._traffic.note(request, response)
         # Never the query: tokens come in it. The path decoded, so that redaction knows a secret in it.
         say = self._log.debug if response.status < 400 else self._log.info
         say("http.request", method=request.method, path=request.path, status=response.status,

@@ -12,12 +12,14 @@ from clawatch.apis.routes import Api, Route
 from clawatch.domain.access import Principal
 from clawatch.domain.time import SECOND, iso
 from clawatch.ports import Clock, QueriesPort, SystemReport
+from clawatch.pulse import Pulse
 
 DEGRADED = "degraded"
 
 
 class Health:
-    def __init__(self, queries: QueriesPort, clock: Clock) -> None:
+    def __init__(self, queries: QueriesPort, clock: Clock, pulse: Pulse | None = None) -> None:
+        self._pulse = pulse or Pulse()
         self._queries = queries
         self._clock = clock
         self._started = clock.now().mono
@@ -25,7 +27,7 @@ class Health:
     def api(self) -> Api:
         routes = (
             Route("GET", "/health", self.health, None, "How ClaWatch and its parts are.", gives=dict[str, Any]),
-            Route("GET", "/livez", self.live, None, "200 while the process answers.", gives=dict[str, str]),
+            Route("GET", "/livez", self.live, None, "200 while all loops get on, else 503.", gives=dict[str, Any]),
             Route("GET", "/readyz", self.ready, None, "200 when events can be stored, else 503.", gives=dict[str, str]),
         )
         return Api(routes, clawatch_envelope, ("/health", "/livez", "/readyz"))
@@ -35,7 +37,7 @@ class Health:
         now = self._clock.now()
         report = await self._report()
         return reply({
-            "status": DEGRADED if report is None else report.status,
+            "status": DEGRADED if report is None or not report.store.ok else report.status,
             "timestamp": iso(now.wall),
             "version": __version__,
             "uptime": (now.mono - self._started) / SECOND,
@@ -43,11 +45,13 @@ class Health:
         })
 
     async def live(self, request: web.Request, principal: Principal) -> web.Response:
-        return reply({"status": "ok"})
+        late = self._pulse.late()
+        return reply({"status": "stalled", "late": late}, 503) if late else reply({"status": "ok"})
 
     async def ready(self, request: web.Request, principal: Principal) -> web.Response:
+        """Asked only once everything is up: the web server comes last, and goes first."""
         report = await self._report()
-        is_ready = report is not None and report.store.ok
+        is_ready = report is not None and report.store.ok and not self._pulse.late()
         return reply({"status": "ok" if is_ready else "unavailable"}, 200 if is_ready else 503)
 
     async def _report(self) -> SystemReport | None:

@@ -12,14 +12,17 @@ from structlog.typing import FilteringBoundLogger
 
 from clawatch.access import Access
 from clawatch.apis.routes import Api
-from clawatch.apis.sockets import SESSIONS, close_sessions
+from clawatch.apis.sockets import METRICS, SESSIONS, Endable, close_sessions
+from clawatch.domain.metrics import Metrics
 from clawatch.ports import ClaWatchError, Clock, QueriesPort
+from clawatch.pulse import Pulse
 from clawatch.web.connections import Connection, listen
 from clawatch.web.counters import Counters
 from clawatch.web.gate import Gate, WebSettings
 from clawatch.web.health import Health
 from clawatch.web.intake import Intake
 from clawatch.web.login import Login
+from clawatch.web.traffic import Traffic
 
 SHUTDOWN_WITHIN = 3.0
 """Seconds that requests under way get to finish."""
@@ -37,19 +40,22 @@ async def serve(
     log: FilteringBoundLogger,
     sock: socket.socket | None = None,
     counters: Counters | None = None,
+    pulse: Pulse | None = None,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[tuple[str, int]]:
     """Serve until the block ends; gives the address and port that we listen on.
 
-    ``counters`` are counted up while it runs. A listening ``sock`` given here is left open at the end: over a
-    reload, clients wait in its backlog.
+    ``counters`` and ``metrics`` are counted up while it runs; ``pulse`` says whether we live. A listening ``sock``
+    given here is left open at the end: over a reload, clients wait in its backlog.
     Raises ClaWatchError when the address cannot be had or two doors want the same route.
     """
     sock = sock.dup() if sock is not None else listen(access.settings.host, access.settings.port)
     try:
         host, port = sock.getsockname()[:2]
         access.bound(port)
-        counters = counters or Counters()
-        app = build(_with_own(apis, access, queries, clock), access, settings, clock, log, counters)
+        counters, metrics = counters or Counters(), metrics or Metrics()
+        everything = _with_own(apis, access, Health(queries, clock, pulse))
+        app = build(everything, access, settings, clock, log, counters, metrics)
         runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_WITHIN)
         await runner.setup()
         manager = runner.server
@@ -73,11 +79,14 @@ async def serve(
 
 def build(
     apis: Sequence[tuple[str, Api]], access: Access, settings: WebSettings, clock: Clock, log: FilteringBoundLogger,
-    counters: Counters | None = None,
+    counters: Counters | None = None, metrics: Metrics | None = None,
 ) -> web.Application:
-    gate = Gate(apis, access, settings, clock, log, counters)
+    metrics = metrics or Metrics()
+    gate = Gate(apis, access, settings, clock, log, counters, metrics)
     app = web.Application(middlewares=[gate.middleware])
-    app[SESSIONS] = set()
+    sessions: set[Endable] = set()
+    app[SESSIONS], app[METRICS] = sessions, metrics
+    Traffic(metrics).watch_sessions(sessions)
     app.on_response_prepare.append(gate.add_headers)
     owners: dict[tuple[str, str], str] = {}
     for name, api in apis:
@@ -101,12 +110,12 @@ async def say_continue(request: web.Request) -> None:
 
 
 def _with_own(
-    apis: Sequence[tuple[str, Api]], access: Access, queries: QueriesPort, clock: Clock
+    apis: Sequence[tuple[str, Api]], access: Access, health: Health
 ) -> list[tuple[str, Api]]:
     """The doors, and what the server serves by itself."""
     has_start_page = any(route.path == "/" for _, api in apis for route in api.routes)
     return [
         *apis,
         ("login", Login(access).api(has_start_page)),
-        ("health", Health(queries, clock).api()),
+        ("health", health.api()),
     ]

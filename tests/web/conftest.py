@@ -23,6 +23,7 @@ from clawatch.apis.socket_limits import Codec, SocketLimits, token_of_auth
 from clawatch.apis.sockets import Session, serve_socket
 from clawatch.domain.access import Principal, Scope
 from clawatch.ports import PartReport, StoreHealth, SystemReport
+from clawatch.pulse import Pulse
 from clawatch.testing.clock import FakeClock
 from clawatch.testing.memory import MemoryStore
 from clawatch.web.counters import Counters
@@ -148,7 +149,8 @@ async def site_with(clock: FakeClock) -> AsyncIterator[MakeSite]:
 
         async def make(
             web: WebSettings | None = None, apis: Sequence[tuple[str, Api]] | None = None,
-            sock: socket.socket | None = None, counters: Counters | None = None, **settings: Any,
+            sock: socket.socket | None = None, counters: Counters | None = None, pulse: Pulse | None = None,
+            **settings: Any,
         ) -> Site:
             access = Access(MemoryStore(), AccessSettings(**{"port": 0} | settings), clock)
             await access.open()
@@ -166,7 +168,7 @@ async def site_with(clock: FakeClock) -> AsyncIterator[MakeSite]:
             _, port = await stack.enter_async_context(
                 serve(
                     apis or door.apis(), access, queries,  # type: ignore[arg-type]
-                    web or WebSettings(), clock, log, sock, counters,
+                    web or WebSettings(), clock, log, sock, counters, pulse,
                 )
             )
             site = Site(access, door, queries, port, client)

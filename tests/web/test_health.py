@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from clawatch.pulse import Pulse
 from clawatch.testing.clock import FakeClock
 
 
@@ -37,4 +38,16 @@ async def test_health_answers_even_when_nobody_can_say_how_we_are(site: Any) -> 
 
 
 async def test_readiness_is_200_when_events_can_be_stored(site: Any) -> None:
+    assert (await site.ask("GET", "/readyz")).status == 200
+
+
+async def test_a_loop_that_does_not_get_on_is_told_and_we_are_neither_alive_nor_ready(site_with: Any) -> None:
+    pulse = Pulse(patience=0.0)
+    site = await site_with(pulse=pulse)
+    assert (await site.ask("GET", "/livez")).status == 200
+    pulse.beat("rules", busy=-1.0)
+    answer = await site.ask("GET", "/livez")
+    assert (answer.status, await answer.json()) == (503, {"status": "stalled", "late": ["rules"]})
+    assert (await site.ask("GET", "/readyz")).status == 503
+    pulse.forget("rules")
     assert (await site.ask("GET", "/readyz")).status == 200
