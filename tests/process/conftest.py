@@ -63,6 +63,7 @@ class Launcher:
     home: Path
     key: str = "cw_test-key-of-the-operator-0123456789"
     port: int = 0
+    environment: dict[str, str] = field(default_factory=dict)
 
     async def start(self, config: dict[str, Any] | None = None) -> Process:
         path = self.home / "config.yaml"
@@ -76,7 +77,8 @@ class Launcher:
         with (self.home / "log").open("ab") as log:
             child = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "clawatch", "run", "--config", str(path),
-                stdout=asyncio.subprocess.PIPE, stderr=log, env={**os.environ, "JOURNAL_STREAM": ""},
+                stdout=asyncio.subprocess.PIPE, stderr=log,
+                env={**os.environ, "JOURNAL_STREAM": "", **self.environment},
             )
         url, said = await self._address(child)
         self.port = int(url.rpartition(":")[2])
