@@ -80,6 +80,8 @@ class Access:
         self._fixed = {key.hash: key for key in settings.keys if key.hash != _NOTHING}
         self._by_hash: dict[str, Key] = {}
         self._by_name: dict[str, Key] = {}
+        self._principals: dict[str, Principal] = {}
+        """By the hash of their key."""
         self._index([])
         self._signer = Signer(Signer.new_secret())
         self._refreshing = asyncio.Lock()
@@ -110,6 +112,7 @@ class Access:
         fixed_names = {key.name for key in self._fixed.values()}
         self._by_hash = {key.hash: key for key in stored if key.name not in fixed_names} | self._fixed
         self._by_name = {key.name: key for key in self._by_hash.values()}
+        self._principals = {key.hash: principal_of(key) for key in self._by_hash.values()}
 
     # -- who is asking --------------------------------------------------------------------------------
 
@@ -127,7 +130,7 @@ class Access:
             return None
         key = self._key_of(secret)
         if key is not None:
-            return principal_of(key) if self._is_alive(key) else None
+            return self._principals[key.hash] if self._is_alive(key) else None
         claims = self._signer.read(secret, "clawatch:token", self._clock.now().wall)
         return None if claims is None else self._holder(claims)
 
@@ -145,19 +148,18 @@ class Access:
         principal = self.check_secret(secret)
         if principal is None and await self._look_again():
             principal = self.check_secret(secret)
-        self._judge_guess(self.place.client(request), secret, principal)
+        self._judge_guess(request, secret, principal)
         return principal
 
     def count_login(self, request: web.Request) -> None:
         """Count an attempt at the login page. Raises TooMany."""
         self.guesses.count(self.place.client(request), self._clock.now().mono)
 
-    def _judge_guess(self, address: str, secret: str, principal: Principal | None) -> None:
-        mono = self._clock.now().mono
+    def _judge_guess(self, request: web.Request, secret: str, principal: Principal | None) -> None:
         if principal is None:
-            self.guesses.count_wrong(address, secret, mono)
+            self.guesses.count_wrong(self.place.client(request), secret, self._clock.now().mono)
         elif principal.via == "key" and self._by_name[principal.name].is_fixed:
-            self.guesses.check_right(address, principal.name, mono)
+            self.guesses.check_right(self.place.client(request), principal.name, self._clock.now().mono)
 
     def _key_of(self, secret: str) -> Key | None:
         digest = hash_secret(secret)

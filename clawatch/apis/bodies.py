@@ -6,9 +6,8 @@ gzip bomb. So ``request.read()`` and ``request.json()`` see compressed bytes; us
 
 from __future__ import annotations
 
-import contextlib
 import zlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar, overload
 
 import msgspec
@@ -48,14 +47,10 @@ class InFlight:
         self.refused = 0
         """Requests, since the start."""
 
-    @contextlib.contextmanager
-    def counting(self, request: web.BaseRequest) -> Iterator[None]:
+    def counting(self, request: web.BaseRequest) -> AbstractContextManager[None]:
         """Count what ``read_body`` reads of this request until the block ends; without it nothing is counted."""
         share = request[_SHARE] = _Share(self)
-        try:
-            yield
-        finally:
-            self.held -= share.size
+        return share
 
 
 class _Share:
@@ -66,6 +61,12 @@ class _Share:
     def __init__(self, all: InFlight) -> None:
         self._all = all
         self.size = 0
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, *error: object) -> None:
+        self._all.held -= self.size
 
     def grow(self, size: int) -> None:
         """Raises Refused (503) when all together would hold too much."""
@@ -132,12 +133,14 @@ def _refused(problem: Problem) -> Refused:
 
 async def _read_plain(request: web.BaseRequest, limit: int) -> bytearray:
     body, share = bytearray(), request.get(_SHARE)
-    async for chunk in request.content.iter_any():
+    while chunk := await request.content.readany():
         body += chunk
         if len(body) > limit:
             raise too_large(limit)
         if share is not None:
             share.grow(len(chunk))
+        if request.content.at_eof():
+            break
     return body
 
 

@@ -8,6 +8,7 @@ machine may use a loopback grant.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
@@ -145,6 +146,7 @@ def _unbracketed(host: str) -> str:
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
+@lru_cache(maxsize=256)
 def _host_name(host: str) -> str | None:
     """The name in a Host header, without its port; None when it is malformed."""
     name, bracket, port = host.lower().rpartition("]") if host.startswith("[") else ("", "", "")

@@ -15,6 +15,7 @@ from clawatch.ports import ClaWatchError, Conflict, Forbidden, Invalid, NotFound
 STORE_RETRY = 5
 """Seconds after which a client may try again when the store takes nothing."""
 
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
 _STATUSES: dict[type[ClaWatchError], tuple[int, str]] = {
     Invalid: (400, "invalid"),
     Forbidden: (403, "forbidden"),
@@ -54,7 +55,7 @@ def _retry_after(error: ClaWatchError) -> dict[str, str]:
 def reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """JSON, from anything msgspec encodes."""
     body = msgspec.json.encode(value)
-    return web.Response(body=body, status=status, headers=headers, content_type="application/json", charset="utf-8")
+    return web.Response(body=body, status=status, headers=_JSON if headers is None else {**_JSON, **headers})
 
 
 def clawatch_envelope(problem: Problem) -> web.Response:

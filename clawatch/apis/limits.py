@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from aiohttp import web
@@ -66,6 +67,7 @@ def mark_over_rate(request: web.BaseRequest) -> None:
 _OVER_RATE = web.RequestKey("over_rate", bool)
 
 
+@lru_cache(maxsize=MAX_COUNTED)
 def counted_address(address: str) -> str:
     """Whom an address stands for: itself, or its /64, since one IPv6 user holds at least that much."""
     try:

@@ -58,7 +58,7 @@ class Principal(Struct, frozen=True, kw_only=True):
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
     def sees(self, agent_id: str) -> bool:
-        return matches(self.agents, agent_id)
+        return "*" in self.agents or matches(self.agents, agent_id)
 
     @property
     def sees_all(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -59,6 +60,7 @@ class Gate:
         self._rest = None if settings.rest is None else Buckets(settings.rest)
         self._ingest = None if settings.ingest is None else Buckets(settings.ingest)
         self._doors: dict[Handle, Api] = {}
+        self._is_verbose = log.is_enabled_for(logging.DEBUG)
 
     def door(self, name: str, api: Api, route: Route) -> Handle:
         """The handler for aiohttp: admits the caller, then calls the route's own."""
@@ -98,10 +100,11 @@ class Gate:
         response = self._refuse(request, outcome) if isinstance(outcome, Problem) else outcome
         self._note(response)
         self._traffic.note(request, response)
-        # Never the query: tokens come in it. The path decoded, so that redaction knows a secret in it.
-        say = self._log.debug if response.status < 400 else self._log.info
-        say("http.request", method=request.method, path=request.path, status=response.status,
-            client=client_of(request), ms=self._clock.now().mono - started)
+        if response.status >= 400 or self._is_verbose:
+            # Never the query: tokens come in it. The path decoded, so that redaction knows a secret in it.
+            say = self._log.debug if response.status < 400 else self._log.info
+            say("http.request", method=request.method, path=request.path, status=response.status,
+                client=client_of(request), ms=self._clock.now().mono - started)
         return response
 
     async def add_headers(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
