@@ -110,6 +110,7 @@ class Redactor:
 
     def __init__(self, extra_patterns: Iterable[re.Pattern[str]] = ()) -> None:
         self._extra = tuple(extra_patterns)
+        self._name = lru_cache(maxsize=4096)(self._judge_name)
 
     def text(self, text: str) -> str:
         """The text with every secret masked; the same object when there is none."""
@@ -135,6 +136,8 @@ class Redactor:
     def _value(self, value: object, depth: int) -> object:
         if isinstance(value, str):
             return self.text(value)
+        if value is None or isinstance(value, (int, float)):
+            return value
         if isinstance(value, dict):
             return self._mapping(value, depth - 1) if depth else TOO_DEEP
         if isinstance(value, (list, tuple)):
@@ -147,14 +150,21 @@ class Redactor:
         masked: dict[object, object] = {}
         is_changed = False
         for key, value in mapping.items():
-            name = self.text(key) if isinstance(key, str) else key
-            if value and value is not True and isinstance(key, str) and is_secret_name(key):
+            name, is_secret = self._name_of(key) if isinstance(key, str) else (key, False)
+            if is_secret and value and value is not True:
                 kept: object = MASK
             else:
                 kept = self._value(value, depth)
-            is_changed = is_changed or kept is not value or name is not key
+            is_changed = is_changed or kept is not value or name != key
             masked[name] = kept
         return masked if is_changed else mapping
+
+    def _name_of(self, key: str) -> tuple[str, bool]:
+        """A key masked, and whether a secret stands under it. The same few keys come again and again."""
+        return self._name(key) if len(key) <= _MAX_NAME else (self.text(key), False)
+
+    def _judge_name(self, key: str) -> tuple[str, bool]:
+        return self.text(key), _is_secret_name(key)
 
     def _sequence(self, sequence: list[object] | tuple[object, ...], depth: int) -> object:
         masked = [self._value(item, depth) for item in sequence]
