@@ -95,6 +95,11 @@ class Daemon:
     store: StorePort
     fleet: Fleet
 
+    def status(self) -> str:
+        """What there is to see, in one line."""
+        firing = sum(alert.is_firing for alert in self.desk.alerts())
+        return f"listening on {self.url}; {len(self.fleet)} agents, {firing} alerts firing"
+
 
 class Misconfigured(ClaWatchError):
     """The daemon may not run like this; the remedy is in the configuration."""
@@ -258,7 +263,8 @@ async def _open(life: Lifecycle, part: Any, core: Core, kind: str) -> Any:
 
 
 def _settings_for(config: Config) -> Callable[[str, Agent], Any]:
-    return lambda rule, agent: config.rule_settings(rule, agent.id, agent.group)
+    settings = config.rule_book.settings
+    return lambda rule, agent: settings(rule, agent.id, agent.group)
 
 
 def _routes(config: Config) -> list[Route]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -117,7 +116,7 @@ class Rules:
         self._brake.remember((await self._store.commands(None, None, RECENT_COMMANDS)).items, now)
         for running in self.rules:
             if hasattr(running.rule, "began"):
-                self._ask(running, partial(running.rule.began, now, downtime))
+                self._ask(running, running.rule.began, now, downtime)
         await self._show_again(now)
         for running in self.rules:
             self._look_at_fleet(running, now)
@@ -141,7 +140,7 @@ class Rules:
         for agent in self._fleet:
             settings = self._enabled(running, agent)
             if settings is not None:
-                self._ask(running, partial(running.rule.watch, agent, settings, now))
+                self._ask(running, running.rule.watch, agent, settings, now)
 
     # -- steps
 
@@ -179,22 +178,19 @@ class Rules:
         return len(entries) == BATCH
 
     def _take_in(self, entry: Entry, now: Moment) -> None:
-        def handle(running: Running, found: Iterable[Finding], seq: int) -> None:
-            self._handle(running, found, seq, now)
-
         self._gathered.move(self._commands.observe(entry, self._fleet.get(entry.agent_id)))
         if isinstance(entry.body, CommandChanged):
             self._gathered.outbox += self._desk.say_command(entry.body, now.wall)
         if isinstance(entry.body, ControlChanged) and entry.body.control is Control.RUN and entry.body.by != CORE.user:
             self._release_brake(entry, now)
-        self._observe(entry, now, handle)
+        self._observe(entry, now, self._handle)
 
     def _observe(
-        self, entry: Entry, now: Moment, handle: Callable[[Running, Iterable[Finding], int], None]
+        self, entry: Entry, now: Moment, handle: Callable[[Running, Iterable[Finding], int, Moment], None]
     ) -> None:
         if isinstance(entry.body, Removed):
             for running in self.rules:
-                self._ask(running, partial(running.rule.forget, entry.agent_id))
+                self._ask(running, running.rule.forget, entry.agent_id)
             return
         agent = self._fleet.get(entry.agent_id)
         if agent is None:
@@ -202,13 +198,15 @@ class Rules:
         for running in self.rules:
             settings = self._enabled(running, agent)
             if settings is not None:
-                found = self._ask(running, partial(running.rule.observe, entry, agent, settings, now))
+                found = self._ask(running, running.rule.observe, entry, agent, settings, now)
                 if found:
-                    handle(running, found, entry.seq)
+                    handle(running, found, entry.seq, now)
 
-    def _ask(self, running: Running, judge: Callable[[], Iterable[Finding] | None]) -> list[Finding]:
+    def _ask(
+        self, running: Running, judge: Callable[..., Iterable[Finding] | None], *arguments: Any
+    ) -> list[Finding]:
         """What a rule finds; its wakes are noted."""
-        found = running.safely(judge, self._log)
+        found = running.safely(self._log, judge, *arguments)
         for finding in found:
             if isinstance(finding, Wake):
                 self._wakes.note(running, finding)
@@ -226,7 +224,7 @@ class Rules:
             agent = self._fleet.get(wake.agent_id) if wake.agent_id else FLEET_AGENT
             settings = None if agent is None else self._enabled(running, agent)
             if agent is not None and settings is not None:
-                found = self._ask(running, partial(running.rule.due, wake, agent, settings, now))
+                found = self._ask(running, running.rule.due, wake, agent, settings, now)
                 self._handle(running, found, 0, now)
 
     # -- from findings to edges
@@ -238,7 +236,7 @@ class Rules:
             elif isinstance(finding, Notice) and self._is_news(running, finding):
                 self._gathered.outbox += self._desk.say_notice(finding, running.name, now.wall)
 
-    def _remember(self, running: Running, found: Iterable[Finding], seq: int) -> None:
+    def _remember(self, running: Running, found: Iterable[Finding], seq: int, now: Moment) -> None:
         """What a rule finds while it warms up has been told."""
         for finding in found:
             if isinstance(finding, Notice):

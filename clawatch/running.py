@@ -6,6 +6,7 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from structlog.typing import FilteringBoundLogger
@@ -30,14 +31,14 @@ class Running:
     switched_off: str = ""
 
     def safely(
-        self, judge: Callable[[], Iterable[Finding] | None], log: FilteringBoundLogger
+        self, log: FilteringBoundLogger, judge: Callable[..., Iterable[Finding] | None], *arguments: Any
     ) -> list[Finding]:
         """What it finds. One that raises is reported, one that keeps raising is switched off; the others go on.
 
         So is one whose findings could not be stored: they would take the others' with them.
         """
         try:
-            found = list(judge() or ())
+            found = list(judge(*arguments) or ())
             for finding in found:
                 msgspec.json.decode(msgspec.json.encode(finding), type=type(finding))
         except Exception as error:
