@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from clawatch.apis.callers import Place, is_loopback, is_websocket
+from clawatch.apis.limits import counted_address
 from clawatch.domain.access import Key, Principal, Scope, hash_secret, new_secret, principal_of
 from clawatch.domain.time import DAY, HOUR, MINUTE, SECOND, Millis
 from clawatch.guesses import Guesses
@@ -148,18 +149,36 @@ class Access:
         principal = self.check_secret(secret)
         if principal is None and await self._look_again():
             principal = self.check_secret(secret)
+<<<<<<< HEAD
+        self._judge_guess(self._guesser(request), secret, principal)
+=======
         self._judge_guess(request, secret, principal)
+>>>>>>> 974ad926170269f09003f50d5e0301fbfa62a6b0
         return principal
 
     def count_login(self, request: web.Request) -> None:
         """Count an attempt at the login page. Raises TooMany."""
-        self.guesses.count(self.place.client(request), self._clock.now().mono)
+        self.guesses.count(self._guesser(request), self._clock.now().mono)
 
+<<<<<<< HEAD
+    def _guesser(self, request: web.Request) -> str:
+        """Whose tries are counted. Other sites' pages have their own, or they would use up those of their visitor."""
+        address = counted_address(self.place.client(request))
+        return f"pages at {address}" if self.place.is_asked_for_elsewhere(request) else address
+
+    def _judge_guess(self, who: str, secret: str, principal: Principal | None) -> None:
+        mono = self._clock.now().mono
+        if principal is None:
+            self.guesses.count_wrong(who, secret, mono)
+        elif principal.via == "key" and self._by_name[principal.name].is_fixed:
+            self.guesses.check_right(who, principal.name, mono)
+=======
     def _judge_guess(self, request: web.Request, secret: str, principal: Principal | None) -> None:
         if principal is None:
             self.guesses.count_wrong(self.place.client(request), secret, self._clock.now().mono)
         elif principal.via == "key" and self._by_name[principal.name].is_fixed:
             self.guesses.check_right(self.place.client(request), principal.name, self._clock.now().mono)
+>>>>>>> 974ad926170269f09003f50d5e0301fbfa62a6b0
 
     def _key_of(self, secret: str) -> Key | None:
         digest = hash_secret(secret)
@@ -181,7 +200,8 @@ class Access:
         claims = self._signer.read(cookie, "clawatch:cookie", self._clock.now().wall) if cookie else None
         if claims is None:
             return None
-        if (request.method not in SAFE_METHODS or is_websocket(request)) and not self.place.is_own_origin(request):
+        must_tell = request.method not in SAFE_METHODS or is_websocket(request)
+        if self.place.is_asked_for_elsewhere(request) or (must_tell and not self.place.is_own_origin(request)):
             raise Forbidden("a request with a login cookie must come from ClaWatch's own page")
         return Principal(name=LOGIN_USER, user=LOGIN_USER, scopes=frozenset({Scope.ADMIN}), via="cookie")
 

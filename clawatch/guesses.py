@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from clawatch.apis.limits import Buckets, counted_address
+from clawatch.apis.limits import Buckets
 from clawatch.domain.access import hash_secret
 from clawatch.domain.time import Millis
 from clawatch.ports import TooMany
@@ -16,10 +16,10 @@ Mark = tuple[str, str]
 
 
 class Guesses:
-    """At most so many different wrong secrets per address and period; TooMany beyond.
+    """At most so many different wrong secrets per guesser (an address, mostly) and period; TooMany beyond.
 
     The same wrong secret again is a misconfigured agent, not a guess, and costs nothing. Keys made by us
-    cannot be guessed and always work; one that the operator chose might be, so while its address is over
+    cannot be guessed and always work; one that the operator chose might be, so while its guesser is over
     the limit it works only where it was right before.
     """
 
@@ -32,21 +32,21 @@ class Guesses:
         self._wrong: OrderedDict[Mark, None] = OrderedDict()
         self._welcome: OrderedDict[Mark, None] = OrderedDict()
 
-    def count(self, address: str, mono: Millis) -> None:
+    def count(self, who: str, mono: Millis) -> None:
         """A try that is worth counting whatever comes of it."""
         if self._buckets is not None:
-            self._refuse(self._buckets.take(counted_address(address), mono))
+            self._refuse(self._buckets.take(who, mono))
 
-    def count_wrong(self, address: str, secret: str, mono: Millis) -> None:
+    def count_wrong(self, who: str, secret: str, mono: Millis) -> None:
         self.wrong += 1
-        mark = (counted_address(address), hash_secret(secret)[:16])
+        mark = (who, hash_secret(secret)[:16])
         if mark not in self._wrong:
-            self.count(address, mono)
+            self.count(who, mono)
         _remember(self._wrong, mark)
 
-    def check_right(self, address: str, key_name: str, mono: Millis) -> None:
+    def check_right(self, who: str, key_name: str, mono: Millis) -> None:
         """A secret that the operator chose was right."""
-        mark = (counted_address(address), key_name)
+        mark = (who, key_name)
         if mark not in self._welcome and self._buckets is not None:
             self._refuse(self._buckets.wait(mark[0], mono))
         _remember(self._welcome, mark)

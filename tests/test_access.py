@@ -466,6 +466,24 @@ async def test_a_cookie_from_a_foreign_page_is_forbidden_for_what_changes_someth
             access.authenticate(a_request("GET", Upgrade="websocket", **sent, **origin))
 
 
+@pytest.mark.parametrize("site", ["same-site", "cross-site"])
+async def test_what_another_page_makes_a_browser_fetch_has_neither_cookie_nor_grant(
+    access_with: MakeAccess, site: str
+) -> None:
+    """Reading changes something, too: commands that were fetched count as delivered."""
+    access = await access_with(loopback=(Scope.INGEST,))
+    cookie = await access.redeem_login((await access.issue_login(DAY)).partition("#")[2])
+    sent = {"Cookie": f"{access.cookie_name}={cookie}"}
+    with pytest.raises(Forbidden):
+        access.authenticate(a_request("GET", Sec_Fetch_Site=site, **sent))
+    with pytest.raises(Forbidden):
+        access.authenticate(a_request("GET", Origin="http://127.0.0.1:3000", **sent))
+    assert access.authenticate(a_request("GET", Sec_Fetch_Site=site)) is None
+    for own in ("none", "same-origin"):
+        assert access.authenticate(a_request("GET", Sec_Fetch_Site=own, **sent)) is not None
+        assert access.authenticate(a_request("GET", Sec_Fetch_Site=own)) is not None
+
+
 async def test_behind_https_our_origin_is_the_public_one_alone(access_with: MakeAccess) -> None:
     access = await access_with(public_url="https://watch.example.com/")
     assert access.public_url == "https://watch.example.com"
@@ -541,3 +559,14 @@ async def test_those_who_were_right_before_go_on_while_their_neighbour_guesses(a
             await access.identify(a_request(X_ClaWatch_Key=guess))
     assert await access.identify(a_request(X_ClaWatch_Key="1234")) is not None
     assert await access.identify(a_request(X_ClaWatch_Key=made)) is not None
+
+
+async def test_a_foreign_page_cannot_use_up_its_visitor_s_tries(access_with: MakeAccess) -> None:
+    """A page may open WebSockets anywhere, with whatever token it likes."""
+    access = await access_with(guesses=RateLimit(2, MINUTE), keys=(fixed_key("ops", "1234", [Scope.ADMIN]),))
+    for guess in ("a", "b"):
+        await access.identify(a_request(X_ClaWatch_Key=guess, Origin="http://evil.example"))
+    with pytest.raises(TooMany):
+        await access.identify(a_request(X_ClaWatch_Key="c", Origin="http://other.example"))
+    access.count_login(a_request("POST"))
+    assert await access.identify(a_request(X_ClaWatch_Key="1234")) is not None

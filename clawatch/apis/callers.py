@@ -62,6 +62,16 @@ class Place:
             return False
         return origin == f"http://{host.removesuffix(':80')}"
 
+    def is_asked_for_elsewhere(self, request: web.BaseRequest) -> bool:
+        """Whether another site's page is behind the request, as far as its browser tells.
+
+        Without an ``Origin`` only Fetch Metadata does (https://www.w3.org/TR/fetch-metadata/); pages of another port
+        of this machine are ``same-site``, and get our cookies.
+        """
+        if "Origin" in request.headers:
+            return not self.is_own_origin(request)
+        return request.headers.get("Sec-Fetch-Site", "none").lower() not in ("none", "same-origin")
+
     def client(self, request: web.BaseRequest) -> str:
         """The client's address: the peer's, or what our trusted proxies say of it."""
         address = _peer(request)
@@ -82,7 +92,7 @@ class Place:
             is_loopback(_peer(request))
             and not any(name.lower().startswith(_PROXY_HEADERS) for name in request.headers)
             and self.is_ours(request)
-            and ("Origin" not in request.headers or self.is_own_origin(request))
+            and not self.is_asked_for_elsewhere(request)
         )
 
     def is_proxy(self, address: str) -> bool:
