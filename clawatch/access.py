@@ -149,18 +149,13 @@ class Access:
         principal = self.check_secret(secret)
         if principal is None and await self._look_again():
             principal = self.check_secret(secret)
-<<<<<<< HEAD
         self._judge_guess(self._guesser(request), secret, principal)
-=======
-        self._judge_guess(request, secret, principal)
->>>>>>> 974ad926170269f09003f50d5e0301fbfa62a6b0
         return principal
 
     def count_login(self, request: web.Request) -> None:
         """Count an attempt at the login page. Raises TooMany."""
         self.guesses.count(self._guesser(request), self._clock.now().mono)
 
-<<<<<<< HEAD
     def _guesser(self, request: web.Request) -> str:
         """Whose tries are counted. Other sites' pages have their own, or they would use up those of their visitor."""
         address = counted_address(self.place.client(request))
@@ -172,13 +167,6 @@ class Access:
             self.guesses.count_wrong(who, secret, mono)
         elif principal.via == "key" and self._by_name[principal.name].is_fixed:
             self.guesses.check_right(who, principal.name, mono)
-=======
-    def _judge_guess(self, request: web.Request, secret: str, principal: Principal | None) -> None:
-        if principal is None:
-            self.guesses.count_wrong(self.place.client(request), secret, self._clock.now().mono)
-        elif principal.via == "key" and self._by_name[principal.name].is_fixed:
-            self.guesses.check_right(self.place.client(request), principal.name, self._clock.now().mono)
->>>>>>> 974ad926170269f09003f50d5e0301fbfa62a6b0
 
     def _key_of(self, secret: str) -> Key | None:
         digest = hash_secret(secret)
