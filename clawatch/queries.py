@@ -119,8 +119,7 @@ class Queries:
     ) -> Page[Command]:
         if agent_id is not None:
             self.agent(agent_id, principal)
-        page = await self._store.commands(agent_id, cursor, _bounded(limit))
-        return Page(tuple(c for c in page.items if principal.sees(c.agent_id)), page.next)
+        return await self._store.commands(agent_id, cursor, _bounded(limit), principal.agents)
 
     async def silences(self, principal: Principal) -> list[Silence]:
         return [silence for silence in self._desk.silences() if is_own(silence, principal)]

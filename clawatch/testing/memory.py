@@ -139,8 +139,14 @@ class MemoryStore:
     async def command(self, command_id: str) -> Command | None:
         return self._books.commands.get(command_id)
 
-    async def commands(self, agent_id: str | None, cursor: str | None, limit: int) -> Page[Command]:
-        found = [command for command in self._books.commands.values() if agent_id in (None, command.agent_id)]
+    async def commands(
+        self, agent_id: str | None, cursor: str | None, limit: int, agents: tuple[str, ...] = ("*",)
+    ) -> Page[Command]:
+        found = [
+            command
+            for command in self._books.commands.values()
+            if agent_id in (None, command.agent_id) and matches(agents, command.agent_id)
+        ]
         return _page(found, lambda command: Place(command.requested_at, command.id), cursor, limit)
 
     async def open_commands(self) -> list[Command]:

@@ -70,8 +70,8 @@ TRIALS: dict[tuple[str, str], Trial] = {
     },
     ("GET", "/api/agents/{id}/commands"): Trial("/api/agents/{agent}/commands"),
     ("POST", "/api/events"): Trial("/api/events", EVENT),
-    ("GET", "/api/events"): filtered("/api/events?agentId={agent}"),
-    ("GET", "/api/alerts"): filtered("/api/alerts?agentId={agent}"),
+    ("GET", "/api/events"): filtered("/api/events?limit=1"),
+    ("GET", "/api/alerts"): filtered("/api/alerts?limit=1"),
     ("GET", "/api/alerts/{id}"): Trial("/api/alerts/{alert}"),
     ("POST", "/api/alerts/{id}/acknowledge"): Trial("/api/alerts/{alert}/acknowledge"),
     ("POST", "/api/alerts/{id}/unacknowledge"): Trial("/api/alerts/{alert}/unacknowledge"),
@@ -79,9 +79,9 @@ TRIALS: dict[tuple[str, str], Trial] = {
     ("GET", "/api/silences"): filtered("/api/silences"),
     ("POST", "/api/silences"): Trial("/api/silences", {"duration": "1h", "agent": "*"}),
     ("DELETE", "/api/silences/{id}"): Trial("/api/silences/{silence}"),
-    ("GET", "/api/commands"): filtered("/api/commands"),
+    ("GET", "/api/commands"): filtered("/api/commands?limit=1"),
     ("POST", "/api/commands/{id}/result"): Trial("/api/commands/{command}/result", {"state": "confirmed"}),
-    ("GET", "/api/runs"): filtered("/api/runs"),
+    ("GET", "/api/runs"): filtered("/api/runs?limit=1"),
     ("GET", "/api/runs/{id}"): Trial("/api/runs/{run}"),
     ("GET", "/api/costs"): filtered("/api/costs?agentId={agent}"),
     ("GET", "/api/costs/series"): filtered("/api/costs/series?by=agent&agentId={agent}"),
@@ -90,6 +90,7 @@ TRIALS: dict[tuple[str, str], Trial] = {
     ("DELETE", "/api/keys/{name}"): Trial("/api/keys/{key}"),
     ("GET", "/api/system"): filtered("/api/system"),
     ("GET", "/api/openapi.json"): filtered("/api/openapi.json"),
+    ("GET", "/metrics"): filtered("/metrics"),
     ("POST", "/api/notifiers/{name}/test"): Trial("/api/notifiers/nobody/test", granted=frozenset({404})),
     ("POST", "/hooks/claude-code"): Trial("/hooks/claude-code?agent={agent}", HOOK),
     **{
@@ -102,7 +103,11 @@ OPEN = {
     ("GET", "/"), ("GET", "/login"), ("GET", "/login.js"), ("GET", "/login.css"), ("POST", "/api/auth/login"),
     ("POST", "/api/auth/logout"), ("POST", "/api/auth/token"), ("GET", "/health"), ("GET", "/livez"),
     ("GET", "/readyz"),
+    ("GET", "/start.js"), ("GET", "/login.svg"), ("GET", "/assets/{name}"), ("GET", "/agents"),
+    ("GET", "/agents/{id}"), ("GET", "/agents/{id:.+}"), ("GET", "/alerts"), ("GET", "/alerts/{id}"),
+    ("GET", "/costs"), ("GET", "/system"),
 }
+"""Pages, which hold no data, and health. Which pages there are depends on what was built."""
 SOCKETS = {("GET", "/ws")}
 
 Routes = dict[tuple[str, str], Route]
@@ -134,12 +139,13 @@ async def yours(cw: Any) -> dict[str, str]:
     await cw.say(YOURS, "run", runId="run-of-yours", status="running", input="secret plans")
     alert = await cw.alert(YOURS)
     silence = await cw.post("/api/silences", {"duration": "1h", "agent": YOURS})
-    await cw.post(f"/api/agents/{YOURS}/pause")
-    [command] = (await cw.get("/api/commands"))["commands"]
+    for verb in ("stop", "pause"):
+        await cw.post(f"/api/agents/{YOURS}/{verb}")
+    commands = {one["type"]: one["id"] for one in (await cw.get("/api/commands"))["commands"]}
     await cw.make_key("read", agents=[YOURS], name=KEY_NAME)
     return {
-        "agent": YOURS, "alert": alert["id"], "silence": silence["id"], "command": command["id"],
-        "run": "run-of-yours", "key": KEY_NAME,
+        "agent": YOURS, "alert": alert["id"], "silence": silence["id"], "command": commands["pause"],
+        "superseded": commands["stop"], "run": "run-of-yours", "key": KEY_NAME,
     }
 
 
@@ -158,8 +164,8 @@ async def all_there_is(cw: Any) -> str:
 
 def test_every_route_is_tried(cw: Any, routes: Routes) -> None:
     assert {at for at, route in routes.items() if route.is_socket} == SOCKETS
-    assert {at for at, route in routes.items() if route.scope is None and not route.is_socket} == OPEN
-    assert set(routes) == set(TRIALS) | OPEN | SOCKETS
+    assert {at for at, route in routes.items() if route.scope is None and not route.is_socket} <= OPEN
+    assert set(routes) - OPEN == set(TRIALS) | SOCKETS
 
 
 @pytest.mark.parametrize("at", TRIALS, ids=" ".join)

@@ -84,6 +84,9 @@ class AskingContract:
         assert names(first) == ["c5", "c3"]
         rest = await store.commands("a", first.next, 2)
         assert (names(rest), rest.next) == (["c1"], None)
+        mine = await store.commands(None, None, 1, ("b*",))
+        assert (names(mine), names(await store.commands(None, mine.next, 9, ("b*",)))) == (["c4"], ["c2", "c0"])
+        assert await store.commands(None, None, 1, ("x*",)) == Page((), None)
         assert {one.id for one in await store.open_commands()} == {"c0", "c1", "c2", "c3", "c4"}
 
     async def test_runs_come_in_pages_of_the_agents_one_may_see(self, store: StorePort) -> None:

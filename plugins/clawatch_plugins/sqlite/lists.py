@@ -30,9 +30,11 @@ def open_alerts(con: sqlite3.Connection) -> list[Alert]:
     return [alert_from(body) for (body,) in con.execute("SELECT body FROM alerts WHERE state <> 'resolved'")]
 
 
-def commands(con: sqlite3.Connection, agent_id: str | None, cursor: str | None, limit: int) -> Page[Command]:
+def commands(
+    con: sqlite3.Connection, agent_id: str | None, agents: tuple[str, ...], cursor: str | None, limit: int
+) -> Page[Command]:
     conditions, arguments = (["1"], []) if agent_id is None else (["agent = ?"], [agent_id])
-    return _page(con, "commands", "requested_at", conditions, arguments, ("*",), cursor, limit, command_from)
+    return _page(con, "commands", "requested_at", conditions, arguments, agents, cursor, limit, command_from)
 
 
 def open_commands(con: sqlite3.Connection) -> list[Command]:

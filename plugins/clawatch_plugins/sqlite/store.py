@@ -132,8 +132,10 @@ class SqliteStore:
         body = await self._one("SELECT body FROM commands WHERE id = ?", command_id)
         return None if body is None else command_from(body)
 
-    async def commands(self, agent_id: str | None, cursor: str | None, limit: int) -> Page[Command]:
-        return await self._readers.do(lists.commands, agent_id, cursor, limit)
+    async def commands(
+        self, agent_id: str | None, cursor: str | None, limit: int, agents: tuple[str, ...] = ("*",)
+    ) -> Page[Command]:
+        return await self._readers.do(lists.commands, agent_id, agents, cursor, limit)
 
     async def open_commands(self) -> list[Command]:
         return await self._readers.do(lists.open_commands)
