@@ -149,7 +149,7 @@ class Access:
         principal = self.check_secret(secret)
         if principal is None and await self._look_again():
             principal = self.check_secret(secret)
-        self._judge_guess(self._guesser(request), secret, principal)
+        self._judge_guess(request, secret, principal)
         return principal
 
     def count_login(self, request: web.Request) -> None:
@@ -161,12 +161,11 @@ class Access:
         address = counted_address(self.place.client(request))
         return f"pages at {address}" if self.place.is_asked_for_elsewhere(request) else address
 
-    def _judge_guess(self, who: str, secret: str, principal: Principal | None) -> None:
-        mono = self._clock.now().mono
+    def _judge_guess(self, request: web.Request, secret: str, principal: Principal | None) -> None:
         if principal is None:
-            self.guesses.count_wrong(who, secret, mono)
+            self.guesses.count_wrong(self._guesser(request), secret, self._clock.now().mono)
         elif principal.via == "key" and self._by_name[principal.name].is_fixed:
-            self.guesses.check_right(who, principal.name, mono)
+            self.guesses.check_right(self._guesser(request), principal.name, self._clock.now().mono)
 
     def _key_of(self, secret: str) -> Key | None:
         digest = hash_secret(secret)
