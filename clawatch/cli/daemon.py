@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from clawatch.app import Daemon
     from clawatch.config.loading import Loaded
+    from clawatch.supervision import Supervision
 
 LOGIN_LIFE_MINUTES = 15
 
@@ -79,11 +80,17 @@ async def _run(loaded: Loaded, read: Callable[[], Loaded], quiet: bool) -> None:
 
     from clawatch.app import first_key, keep, work
     from clawatch.clock import SystemClock
+    from clawatch.supervision import Supervision
+    from clawatch.systemd import ServiceManager
 
     log = structlog.get_logger("clawatch")
     clock = SystemClock()
     signals = Signals()
-    async with keep(loaded.config, log) as kept:
+    manager = ServiceManager.from_environment(os.environ)
+    async with (
+        keep(loaded.config, log) as kept,
+        Supervision(manager, kept.pulse, kept.metrics, log).watching() as supervision,
+    ):
         key = await first_key(loaded.config, kept.store, clock)
         current: Loaded | None = loaded
         good: Loaded | None = None
@@ -94,11 +101,14 @@ async def _run(loaded: Loaded, read: Callable[[], Loaded], quiet: bool) -> None:
                     if good is None:
                         await _greet(daemon, key, quiet)
                     good = current
-                    following = await _next(current, read, signals, log)
+                    supervision.ready(daemon.status)
+                    following = await _next(current, read, signals, supervision, log)
+                    (supervision.stopping if following is None else supervision.reloading)()
             except Exception:
                 if good is None or good is current:
                     raise
                 log.exception("config.failed", kept="the old one")
+                supervision.refused()
                 following = good
             current = following
 
@@ -113,7 +123,8 @@ def _say_what_is_missing(loaded: Loaded, log: FilteringBoundLogger) -> None:
 
 
 async def _next(
-    current: Loaded, read: Callable[[], Loaded], signals: Signals, log: FilteringBoundLogger
+    current: Loaded, read: Callable[[], Loaded], signals: Signals, supervision: Supervision,
+    log: FilteringBoundLogger,
 ) -> Loaded | None:
     """The configuration to go on with, once a new one is asked for and right; None when it is time to end."""
     from clawatch.config.effective import keep_fixed, reloadable
@@ -126,6 +137,7 @@ async def _next(
             fresh = read()
         except ConfigError as error:
             log.error("config.refused", kept="the old one", problems=str(error))  # noqa: TRY400 - no trace wanted
+            supervision.refused()
             continue
         for key in reloadable(current.config, fresh.config):
             log.warning("config.needs_restart", key=key)
