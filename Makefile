@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What the dashboard's page is built from.
+PAGE := $(shell find dashboard -name node_modules -prune -o -name tests -prune -o -type f -print 2>/dev/null)
 
-.PHONY: run test check clean
+.PHONY: run test check dashboard clean
 
 run: $(VENV)/.installed  ## the daemon, with its login link
 	@$(BIN)/clawatch run
@@ -11,10 +13,11 @@ run: $(VENV)/.installed  ## the daemon, with its login link
 test: $(VENV)/.dev  ## the whole test suite
 	@$(BIN)/python -m pytest
 
-check: $(VENV)/.dev  ## what must hold besides the tests: lint, types, import contracts
+check: $(VENV)/.dev  ## what must hold besides the tests: lint, types, import contracts, the page
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python hatch_build.py check
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ClaWatch needs Python 3.11 or newer: make PYTHON=python3.12 run")'
@@ -23,8 +26,10 @@ $(VENV)/.made:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.made pyproject.toml
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml hatch_build.py $(PAGE)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . 2>$(VENV)/install.log || { \
+	  echo "ClaWatch: installing with the dashboard failed ($(VENV)/install.log says why); going on without it" >&2; \
+	  CLAWATCH_SKIP_DASHBOARD=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .; }
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed

@@ -1,0 +1,165 @@
+// What the API says, as far as this page reads it; the whole of it is in /api/openapi.json.
+
+export interface CommandBrief {
+  id: string;
+  type: string;
+  state: string;
+  since: string;
+  words: string;
+}
+
+export interface Agent {
+  id: string;
+  name: string;
+  host: string;
+  status: "running" | "paused" | "stopped" | "error" | "stuck";
+  createdAt: string;
+  costUsd: number;
+  tokenCount: number;
+  errorCount: number;
+  kind: string;
+  group: string;
+  labels: Record<string, string>;
+  owner: string;
+  activity: string;
+  lastSeen: string | null;
+  lastProgress: string | null;
+  turn: string;
+  doing: string;
+  toolCalls: number;
+  unpricedTokens: number;
+  control: { kind: string; described: string; wanted: string; command: CommandBrief | null };
+}
+
+export interface AgentEvent {
+  seq: number;
+  id: string | null;
+  agentId: string;
+  sessionId: string | null;
+  callId: string | null;
+  phase: string;
+  signal: string;
+  origin: string;
+  source: string;
+  type: string;
+  timestamp: string;
+  receivedAt: string;
+  data: Record<string, unknown>;
+}
+
+export interface Alert {
+  id: string;
+  agentId: string;
+  type: string;
+  severity: "info" | "warning" | "critical";
+  message: string;
+  timestamp: string;
+  acknowledged: boolean;
+  state: string;
+  rule: string;
+  subject: string;
+  startedAt: string;
+  firedAt: string | null;
+  resolvedAt: string | null;
+  acknowledgedBy: string | null;
+  acknowledgedAt: string | null;
+  silencedUntil: string | null;
+  brake: string | null;
+  evidence?: Record<string, unknown>;
+}
+
+export interface Command {
+  id: string;
+  agentId: string;
+  type: string;
+  state: string;
+  since: string;
+  words: string;
+  controlKind: string;
+  requestedBy: string;
+  requestedAt: string;
+  deliveredAt: string | null;
+  message: string;
+  alertId: string | null;
+}
+
+export interface Silence {
+  id: string;
+  agent: string;
+  rule: string;
+  severity: string;
+  alertId: string | null;
+  reason: string;
+  by: string;
+  createdAt: string;
+  expiresAt: string;
+}
+
+export interface Cost {
+  costUsd: number;
+  tokenCount: number;
+  unpricedTokens: number;
+}
+
+export interface CostReport {
+  totalUsd: number;
+  tokenCount: number;
+  unpricedTokens: number;
+  byAgent: (Cost & { agentId: string; name: string })[];
+  byModel: (Cost & { model: string })[];
+  resolution: string;
+}
+
+export interface CostPoint extends Cost {
+  timestamp: string;
+  group: string;
+  inputTokens: number;
+  outputTokens: number;
+  cacheReadTokens: number;
+  cacheWriteTokens: number;
+  events: number;
+  errors: number;
+  toolCalls: number;
+}
+
+export interface CostSeries {
+  by: string;
+  from: string;
+  to: string;
+  stepSeconds: number;
+  points: CostPoint[];
+}
+
+export interface Key {
+  name: string;
+  scopes: string[];
+  agents: string[];
+  user: string;
+  createdAt: string | null;
+  expiresAt: string | null;
+  fixed: boolean;
+}
+
+export interface System {
+  status: string;
+  version: string;
+  startedAt: string;
+  timestamp: string;
+  store: { ok: boolean; detail: string; sizeBytes: number };
+  outbox: number;
+  journalHead: number;
+  rulesBehind: number;
+  cursor: string;
+  agents: number;
+  parts: { section: string; name: string; state: string; detail: string }[];
+}
+
+export type Frame =
+  | { type: "agent"; cursor: string; timestamp: string; data: Agent | { id: string; deleted: true } }
+  | { type: "event"; cursor: string; timestamp: string; data: AgentEvent }
+  | { type: "alert"; cursor: string; timestamp: string; data: Alert }
+  | { type: "command"; cursor: string; timestamp: string; data: Command }
+  | { type: "run"; cursor: string; timestamp: string; data: unknown }
+  | { type: "subscribed" | "reset"; cursor: string; timestamp: string }
+  | { type: "pong"; timestamp: string }
+  | { type: "error"; error?: string };
