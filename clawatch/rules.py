@@ -37,6 +37,7 @@ OFFSET_EVERY: Millis = SECOND
 RECENT_COMMANDS = 100
 """Commands looked through at start for what the brake did in the last hour."""
 MAX_NOTICED = 10_000
+LOGGED = frozenset({Reason.FIRED, Reason.RAISED, Reason.RESOLVED})
 MAX_KEPT = 10_000
 """Edges kept in memory while the store cannot be written."""
 FLEET_AGENT = Agent(id="", name="fleet", created_at=0)
@@ -64,7 +65,8 @@ class Gathered:
 
     def bound(self) -> None:
         for kept in (self.edges, self.outbox, self.launched):
-            del kept[:-MAX_KEPT]
+            del kept[:-LOGGED = frozenset({Reason.FIRED, Reason.RAISED, Reason.RESOLVED})
+MAX_KEPT]
 
     def planned(self, agent_id: str) -> list[Command]:
         return [command for command in self.launched if command.agent_id == agent_id]
@@ -208,8 +210,9 @@ class Rules:
         """What a rule finds; its wakes are noted."""
         found = running.safely(self._log, judge, *arguments)
         for finding in found:
-            if isinstance(finding, Wake):
-                self._wakes.note(running, finding)
+            if isinstance(finding, Wake) and not self._wakes.note(running, finding):
+                running.switch_off("switched off: asks to be woken without end", self._log)
+                break
         return found
 
     def _enabled(self, running: Running, agent: Agent) -> RuleSettings | None:
@@ -270,6 +273,10 @@ class Rules:
 
     def _keep(self, step: engine.Step, now: Moment) -> None:
         alert = self._desk.routed(step.alert) if step.reason in engine.RINGS else step.alert
+        if step.reason in LOGGED:
+            self._log.info(
+                f"alert.{step.reason}", alert=alert.id, rule=alert.rule, agent=alert.agent_id, severity=alert.severity
+            )
         self._desk.keep(alert)
         self._gathered.edges.append(AlertChanged(alert=alert, reason=step.reason or Reason.UPDATED))
         if step.reason is not None:

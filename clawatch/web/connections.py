@@ -182,4 +182,4 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _deaf(host: str, port: int, error: OSError) -> ClaWatchError:
-    return ClaWatchError(f"cannot listen on {host}:{port}: {error.strerror or error}")
+    return ClaWatchError(f"cannot listen on {host}:{port}: {error.strerror or error}; set server.host or server.port")
