@@ -65,8 +65,7 @@ class Gathered:
 
     def bound(self) -> None:
         for kept in (self.edges, self.outbox, self.launched):
-            del kept[:-LOGGED = frozenset({Reason.FIRED, Reason.RAISED, Reason.RESOLVED})
-MAX_KEPT]
+            del kept[:-MAX_KEPT]
 
     def planned(self, agent_id: str) -> list[Command]:
         return [command for command in self.launched if command.agent_id == agent_id]
