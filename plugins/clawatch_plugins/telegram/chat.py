@@ -13,6 +13,7 @@ from clawatch.domain.access import Principal
 from clawatch.domain.alerts import AlertState
 from clawatch.domain.commands import CommandType
 from clawatch.domain.time import DAY, HOUR, MINUTE, Millis, parse_duration, say_duration
+from clawatch.domain.words import count_of
 from clawatch.ports import AlertFilter, ClaWatchError, Core
 from clawatch_plugins.telegram import reports
 from clawatch_plugins.telegram.escaping import code, escape
@@ -29,6 +30,7 @@ COMMANDS = {
     "pause": "NAME: pause an agent",
     "resume": "NAME: let it go on",
     "silence": "[NAME] [1h]: no new messages for a while",
+    "unsilence": "[NAME]: end silences early",
     "login": "a one-time link to the page (private chats)",
     "help": "this list",
 }
@@ -58,6 +60,7 @@ class Chat:
             "pause": self._pause,
             "resume": self._resume,
             "silence": self._silence,
+            "unsilence": self._unsilence,
             "login": self._login,
         }
 
@@ -148,6 +151,17 @@ class Chat:
             pattern, what = glob.escape(found.id), code(found.name, _ROOM)
         silence = await self._core.commands.silence(principal, duration, "a command on Telegram", agent=pattern)
         return f"🔕 Silenced {what} until {when(silence.expires_at)}."
+
+    async def _unsilence(self, message: Message, principal: Principal, argument: str) -> str:
+        silences = await self._core.queries.silences(principal)
+        if argument:
+            found = self._find(argument, principal)
+            if isinstance(found, str):
+                return found
+            silences = [silence for silence in silences if silence.agent == glob.escape(found.id)]
+        for silence in silences:
+            await self._core.commands.unsilence(silence.id, principal)
+        return f"🔔 Ended {count_of(len(silences), 'silence')}." if silences else "Nothing is silenced."
 
     async def _login(self, message: Message, principal: Principal, argument: str) -> str:
         if message.chat.type != ChatType.PRIVATE:

@@ -44,7 +44,7 @@ class FakeCore:
         self.known_agents: dict[str, Agent] = {}
         self.known_alerts: dict[str, Alert] = {}
         self.newest: dict[str, Command] = {}
-        self.silences: list[Silence] = []
+        self.known_silences: list[Silence] = []
         self.done: list[tuple[Any, ...]] = []
         self.answer = CommandState.REQUESTED
         self.message = ""
@@ -77,7 +77,7 @@ class FakeCore:
         return Controlling(kind=ControlKind.COOPERATIVE, described="cooperative", command=self.newest.get(agent.id))
 
     def silenced_until(self, alert: Alert) -> int | None:
-        return max((s.expires_at for s in self.silences if s.alert_id == alert.id), default=None)
+        return max((s.expires_at for s in self.known_silences if s.alert_id == alert.id), default=None)
 
     async def costs(self, principal: Any, since: Any, until: Any, agent_id: Any) -> Costs:
         return Costs(tuple(CostLine(a.id, "m", a.cost // 2, 10) for a in self.known_agents.values()))
@@ -120,8 +120,15 @@ class FakeCore:
             alert_id=alert_id or "",
         )
         self.done.append(("silence", duration, agent, alert_id))
-        self.silences.append(silence)
+        self.known_silences.append(silence)
         return silence
+
+    async def silences(self, principal: Any) -> list[Silence]:
+        return list(self.known_silences)
+
+    async def unsilence(self, silence_id: str, principal: Any) -> None:
+        self.done.append(("unsilence", silence_id))
+        self.known_silences = []
 
     async def _issue_login(self, life: int) -> str:
         self.lives.append(life)

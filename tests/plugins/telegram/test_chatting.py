@@ -122,6 +122,14 @@ async def test_a_silence_of_one_agent_is_no_pattern(world):
     assert world.core.done[0][2] == "a[[]1][*]"
 
 
+@pytest.mark.parametrize("command", ["/unsilence", "/unsilence Builder"])
+async def test_a_silence_can_be_ended_early(world, command):
+    await asked(world, "/silence Builder")
+    assert await asked(world, command) == "🔔 Ended 1 silence."
+    assert world.core.done[-1] == ("unsilence", "silence_1")
+    assert await asked(world, command) == "Nothing is silenced."
+
+
 @pytest.mark.parametrize("duration", ["0s", "31d", "999999999999999d"])
 async def test_a_silence_has_bounds(world, duration):
     assert "lasts up to 30 d" in await asked(world, f"/silence {duration}")
