@@ -26,7 +26,7 @@ $(VENV)/.made:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/bin/python pyproject.toml hatch_build.py $(PAGE)
+$(VENV)/.installed: $(VENV)/.made pyproject.toml hatch_build.py $(PAGE)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . 2>$(VENV)/install.log || { \
 	  echo "ClaWatch: installing with the dashboard failed ($(VENV)/install.log says why); going on without it" >&2; \
 	  CLAWATCH_SKIP_DASHBOARD=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .; }
