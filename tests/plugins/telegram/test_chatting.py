@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from clawatch.domain.agents import Agent
+from clawatch.domain.alerts import Silence
 from clawatch.domain.commands import CommandType
 from clawatch.domain.events import Activity
 from clawatch.domain.time import HOUR, MINUTE
@@ -124,10 +125,15 @@ async def test_a_silence_of_one_agent_is_no_pattern(world):
 
 @pytest.mark.parametrize("command", ["/unsilence", "/unsilence Builder"])
 async def test_a_silence_can_be_ended_early(world, command):
-    await asked(world, "/silence Builder")
+    world.core.known_silences.append(
+        Silence(id="silence_1", created_at=0, expires_at=START + HOUR, by="me", agent="build-1")
+    )
     assert await asked(world, command) == "🔔 Ended 1 silence."
-    assert world.core.done[-1] == ("unsilence", "silence_1")
-    assert await asked(world, command) == "Nothing is silenced."
+    assert world.core.done == [("unsilence", "silence_1")]
+
+
+async def test_without_a_silence_there_is_none_to_end(world):
+    assert await asked(world, "/unsilence") == "Nothing is silenced."
 
 
 @pytest.mark.parametrize("duration", ["0s", "31d", "999999999999999d"])
