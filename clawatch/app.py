@@ -23,6 +23,7 @@ from clawatch.clock import SystemClock
 from clawatch.commands import Commands
 from clawatch.config.effective import Config
 from clawatch.config.loading import Loaded
+from clawatch.config.parts import Part
 from clawatch.deeds import Deeds
 from clawatch.domain.access import Scope
 from clawatch.domain.agents import Agent
@@ -31,6 +32,7 @@ from clawatch.domain.metrics import Metrics
 from clawatch.domain.redaction import Redactor
 from clawatch.domain.time import HOUR, Millis
 from clawatch.fleet import Fleet
+from clawatch.guards import GuardedController, GuardedEnricher, GuardedVocabulary
 from clawatch.ingest import Ingest, redact_with
 from clawatch.journal import Journal
 from clawatch.lifecycle import Lifecycle
@@ -192,7 +194,10 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         outbox = Outbox([], clock, log)
         rules = Rules(store, journal, fleet, desk, commands, [], _settings_for(config), clock, log)
         rules.on_blocked = outbox.warn_of_store
-        system = System(clock.now().wall, loops, rules, (), lambda: store.head, _part_reports(loaded))
+        system = System(
+            clock.now().wall, loops, rules, (), lambda: store.head, _part_reports(loaded),
+            failing_routes=kept.counters.failing,
+        )
         queries = Queries(store, journal, fleet, desk, commands, system.report)
         deeds = Deeds(commands, desk, fleet, outbox, redactor)
         Readings(
@@ -201,21 +206,28 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         core = Core(
             ingest=ingest, queries=queries, commands=deeds, access=access, bus=bus, clock=clock,
             scheduler=scheduler, http=http, log=log, timezone=config.timezone,
-            vocabularies=tuple(loaded.registry.vocabularies), metrics=kept.metrics,
+            vocabularies=tuple(
+                GuardedVocabulary(one, system.guard("vocabularies", one.name)) for one in loaded.registry.vocabularies
+            ),
+            metrics=kept.metrics,
         )
+        opening = Opening(life, core, system)
 
-        ingest.enrichers = [await _open(life, part, core, "enricher") for part in config.enrichers]
-        commands.controllers = [await _open(life, part, core, "controller") for part in config.controllers]
+        ingest.enrichers = [
+            GuardedEnricher(enricher, system.guard("enrichers", part.name))
+            async for part, enricher in opening.all("enricher", config.enrichers)
+        ]
+        commands.controllers = [
+            GuardedController(controller, system.guard("controllers", part.name))
+            async for part, controller in opening.all("controller", config.controllers)
+        ]
         rules.rules = [
-            Running(part.name, part.contribution.alert_type, await _open(life, part, core, "rule"))
-            for part in config.rules
+            Running(part.name, part.contribution.alert_type, rule)
+            async for part, rule in opening.all("rule", config.rules)
         ]
         workers = [
-            Worker(
-                part.name, await _open(life, part, core, "notifier"), store, fleet, desk, commands, clock, log,
-                kept.metrics,
-            )
-            for part in config.notifiers
+            Worker(part.name, notifier, store, fleet, desk, commands, clock, log, kept.metrics)
+            async for part, notifier in opening.all("notifier", config.notifiers)
         ]
         outbox.workers = {worker.name: worker for worker in workers}
         system.workers = workers
@@ -242,9 +254,10 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         _schedule_jobs(loaded, core, scheduler, store, clock)
         scheduler.start()
 
-        for part in config.sources:
-            await _open(life, part, core, "source")
-        apis = [(part.name, await _open(life, part, core, "api")) for part in config.apis]
+        async for _ in opening.all("source", config.sources):
+            pass
+        apis = [(part.name, api) async for part, api in opening.all("api", config.apis)]
+        system.doors = [name for name, _ in apis]
         await life.enter("web", serve(
             apis, access, queries, _web_settings(config), clock, log, kept.sock, kept.counters, kept.pulse,
             kept.metrics,
@@ -258,8 +271,31 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         yield Daemon(access.public_url, core, access, rules, outbox, desk, scheduler, store, fleet)
 
 
-async def _open(life: Lifecycle, part: Any, core: Core, kind: str) -> Any:
-    return await life.enter(f"{kind} {part.name}", part.contribution.open(part.settings, core))
+@dataclass(frozen=True)
+class Opening:
+    """Opens what plugins contribute. What the configuration does not name may fail: the daemon does without."""
+
+    life: Lifecycle
+    core: Core
+    system: System
+
+    async def all(self, kind: str, parts: Sequence[Part[Any]]) -> AsyncIterator[tuple[Part[Any], Any]]:
+        """Each part with what it opened to, in order. Raises ClaWatchError for one that is needed and fails."""
+        for part in parts:
+            try:
+                opened = await self.life.enter(
+                    f"{kind} {part.name}", part.contribution.open(part.settings, self.core)
+                )
+            except ClaWatchError:
+                raise
+            except Exception as error:
+                why = f"the {kind} {part.name} of the plugin {part.plugin} cannot be opened: {type(error).__name__}"
+                self.core.log.exception("part.not_opened", part=part.name, kind=kind)
+                if part.is_named:
+                    raise ClaWatchError(f"{why}; the log says more") from error
+                self.system.broken.append(PartReport(section=f"{kind}s", name=part.name, state="broken", detail=why))
+                continue
+            yield part, opened
 
 
 def _settings_for(config: Config) -> Callable[[str, Agent], Any]:
@@ -306,14 +342,8 @@ def _part_reports(loaded: Loaded) -> tuple[PartReport, ...]:
     ]
     config = loaded.config
     used = [
-        PartReport(section=section, name=part.name, state="ok")
-        for section, parts in (
-            ("sources", config.sources),
-            ("controllers", config.controllers),
-            ("enrichers", config.enrichers),
-            ("apis", config.apis),
-        )
-        for part in parts
+        PartReport(section="sources", name=part.name, state="ok")
+        for part in config.sources
     ]
     return (*plugins, *used)
 

@@ -6,6 +6,7 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -18,6 +19,10 @@ from clawatch.ports import Rule
 
 MAX_FAILURES = 5
 """Raises in a row after which a rule is switched off until the daemon restarts."""
+MAX_FINDINGS = 10_000
+"""What a rule may find at once."""
+MAX_WAKES = 200_000
+"""What a rule may ask for before it is woken; several for each of very many agents."""
 
 
 @dataclass
@@ -29,6 +34,8 @@ class Running:
     rule: Rule
     failures: int = 0
     switched_off: str = ""
+    wakes: int = 0
+    """How many it still waits for."""
 
     def safely(
         self, log: FilteringBoundLogger, judge: Callable[..., Iterable[Finding] | None], *arguments: Any
@@ -38,9 +45,7 @@ class Running:
         So is one whose findings could not be stored: they would take the others' with them.
         """
         try:
-            found = list(judge(*arguments) or ())
-            for finding in found:
-                msgspec.json.decode(msgspec.json.encode(finding), type=type(finding))
+            found = _checked(judge(*arguments) or ())
         except Exception as error:
             self._failed(error, log)
             return []
@@ -51,8 +56,21 @@ class Running:
         self.failures += 1
         log.exception("rule.failed", rule=self.name, failures=self.failures)
         if self.failures >= MAX_FAILURES:
-            self.switched_off = f"switched off after {MAX_FAILURES} failures: {type(error).__name__}"
-            log.error("rule.switched_off", rule=self.name)
+            self.switch_off(f"switched off after {MAX_FAILURES} failures: {type(error).__name__}", log)
+
+    def switch_off(self, why: str, log: FilteringBoundLogger) -> None:
+        self.switched_off = why
+        log.error("rule.switched_off", rule=self.name, why=why)
+
+
+def _checked(findings: Iterable[Finding]) -> list[Finding]:
+    """Raises for what nobody could store, be it for its kind or for its number."""
+    found = list(islice(findings, MAX_FINDINGS + 1))
+    if len(found) > MAX_FINDINGS:
+        raise OverflowError(f"found more than {MAX_FINDINGS} things at once")
+    for finding in found:
+        msgspec.json.decode(msgspec.json.encode(finding), type=type(finding))
+    return found
 
 
 class Wakes:
@@ -62,8 +80,13 @@ class Wakes:
         self._heap: list[tuple[Millis, int, Running, Wake]] = []
         self._order = itertools.count()
 
-    def note(self, running: Running, wake: Wake) -> None:
+    def note(self, running: Running, wake: Wake) -> bool:
+        """False, and it is not noted, when this rule asks for more than anybody can remember."""
+        if running.wakes >= MAX_WAKES:
+            return False
+        running.wakes += 1
         heapq.heappush(self._heap, (wake.mono, next(self._order), running, wake))
+        return True
 
     @property
     def next_at(self) -> Millis | None:
@@ -75,5 +98,6 @@ class Wakes:
         due: list[tuple[Running, Wake]] = []
         while self._heap and self._heap[0][0] <= mono:
             _, _, running, wake = heapq.heappop(self._heap)
+            running.wakes -= 1
             due.append((running, wake))
         return due

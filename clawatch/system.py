@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from structlog.typing import FilteringBoundLogger
@@ -11,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 from clawatch import __version__
 from clawatch.alerting.outbox import Worker
 from clawatch.domain.time import Millis
+from clawatch.guards import Guard
 from clawatch.ports import PartReport, StoreHealth, SystemReport
 from clawatch.pulse import Pulse
 from clawatch.rules import Rules
@@ -68,11 +70,26 @@ class System:
     workers: Sequence[Worker]
     head: Callable[[], int]
     parts: tuple[PartReport, ...]
-    """What does not change while the daemon runs: plugins, doors, sources."""
+    """What does not change while the daemon runs: plugins, sources."""
+    doors: Sequence[str] = ()
+    failing_routes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """See ``web.counters.Counters.failing``."""
+    guards: list[Guard] = field(default_factory=list)
+    broken: list[PartReport] = field(default_factory=list)
+    """What could not be opened."""
+
+    def guard(self, section: str, name: str) -> Guard:
+        """A guard whose state is reported from now on."""
+        self.guards.append(Guard(section, name, self.loops.log))
+        return self.guards[-1]
 
     def report(self) -> SystemReport:
         """Everything but the store's own part, which the caller adds."""
-        parts = (*self.parts, *self._rule_parts(), *self._notifier_parts(), *self._loop_parts())
+        guarded = [guard.report() for guard in self.guards]
+        parts = (
+            *self.parts, *self.broken, *guarded, *self._door_parts(), *self._rule_parts(), *self._notifier_parts(),
+            *self._loop_parts(),
+        )
         return SystemReport(
             version=__version__,
             started_at=self.started_at,
@@ -85,8 +102,15 @@ class System:
         )
 
     def _is_degraded(self) -> bool:
-        is_rule_off = any(running.switched_off for running in self.rules.rules)
-        return self.rules.is_blocked or is_rule_off or bool(self.loops.failing) or bool(self.loops.pulse.late())
+        is_any_off = any(running.switched_off for running in self.rules.rules) or any(g.is_off for g in self.guards)
+        loops = self.loops
+        return self.rules.is_blocked or is_any_off or bool(self.broken or loops.failing or loops.pulse.late())
+
+    def _door_parts(self) -> list[PartReport]:
+        failures = Counter[str]()
+        for (door, _), times in self.failing_routes.items():
+            failures[door] += times
+        return [_door_part(name, failures[name]) for name in self.doors]
 
     def _rule_parts(self) -> list[PartReport]:
         return [
@@ -114,3 +138,10 @@ class System:
             ),
             *(PartReport(section="loops", name=name, state="late") for name in late),
         ]
+
+
+def _door_part(name: str, failures: int) -> PartReport:
+    if not failures:
+        return PartReport(section="apis", name=name, state="ok")
+    detail = f"did not answer its last requests, {failures} so far; the log says why"
+    return PartReport(section="apis", name=name, state="failing", detail=detail)

@@ -225,12 +225,16 @@ class Worker:
     async def _call(self, notification: Notification) -> Outcome:
         try:
             async with asyncio.timeout(DELIVERY_TIMEOUT):
-                return await self.notifier.deliver(notification)
+                outcome = await self.notifier.deliver(notification)
         except TimeoutError:
             return RetryLater(f"gave no answer within {DELIVERY_TIMEOUT:.0f} s")
         except Exception as error:
             self._log.exception("notifier.raised")
             return RetryLater(f"raised {type(error).__name__}")
+        if not isinstance(outcome, Outcome):
+            self._log.error("notifier.answered_nonsense", kind=type(outcome).__name__)
+            return RetryLater(f"answered {type(outcome).__name__}, which is no outcome")
+        return outcome
 
     # -- storms
 

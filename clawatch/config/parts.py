@@ -33,6 +33,8 @@ class Part(Generic[T]):
     settings: Any
     contribution: T
     plugin: str
+    is_named: bool = True
+    """Whether the configuration speaks of it; else it runs by itself, and the daemon can do without."""
 
 
 class Settling:
@@ -106,7 +108,9 @@ class Settling:
             if any(found["type"] != "missing" for found in error.errors(include_input=False)):
                 self._problems += problems_of(error, _model(one), self._document, (section, name))
             return None  # it cannot run without being told something
-        return Part(name, name, settings, one.part, one.plugin) if getattr(settings, "is_configured", True) else None
+        if not getattr(settings, "is_configured", True):
+            return None
+        return Part(name, name, settings, one.part, one.plugin, is_named=False)
 
     def _why_absent(self, section: str, use: str, known: list[str]) -> str:
         report = self._registry.report(use)
