@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -33,7 +33,7 @@ class Part(Generic[T]):
     settings: Any
     contribution: T
     plugin: str
-    is_named: bool = True
+    is_named: bool = field(default=True, compare=False)
     """Whether the configuration speaks of it; else it runs by itself, and the daemon can do without."""
 
 
