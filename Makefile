@@ -5,10 +5,13 @@ BIN := $(VENV)/bin
 # What the dashboard's page is built from.
 PAGE := $(shell find dashboard -name node_modules -prune -o -name tests -prune -o -type f -print 2>/dev/null)
 
-.PHONY: run test check dashboard clean
+.PHONY: run demo test check dashboard clean
 
 run: $(VENV)/.installed  ## the daemon, with its login link
 	@$(BIN)/clawatch run
+
+demo: $(VENV)/.installed  ## simulated agents in every kind of trouble, within two minutes
+	@$(BIN)/clawatch demo
 
 test: $(VENV)/.dev  ## the whole test suite
 	@$(BIN)/python -m pytest

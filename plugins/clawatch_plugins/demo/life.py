@@ -1,0 +1,50 @@
+"""Ordinary life: what agents do all day, told by nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+
+from aiohttp import ClientError
+
+from clawatch_plugins.demo.cast import Cast, Performer
+from clawatch_plugins.demo.claude_code import Session
+
+_TOOLS = ("search", "read", "write", "fetch", "summarise", "translate")
+_SPEND_USD = (0.002, 0.02)
+
+
+async def live_on(cast: Cast, pace: float) -> None:
+    """Until cancelled."""
+    async with asyncio.TaskGroup() as tasks:
+        for performer in cast.performers:
+            tasks.create_task(_work(performer))
+        tasks.create_task(_program(cast.coder, pace))
+
+
+async def _work(performer: Performer) -> None:
+    step = 0
+    while True:
+        step += 1
+        await performer.rest(random.uniform(2, 8))  # noqa: S311 - no secret
+        with suppress(ClientError):
+            await performer.call(random.choice(_TOOLS), item=step)  # noqa: S311
+            if step % 3 == 0:
+                await performer.say(
+                    "cost", costUsd=round(random.uniform(*_SPEND_USD), 4), model="claude-haiku-4-5",  # noqa: S311
+                    inputTokens=random.randint(300, 3000), outputTokens=random.randint(50, 600),  # noqa: S311
+                )
+
+
+async def _program(session: Session, pace: float) -> None:
+    turn = 0
+    while True:
+        turn += 1
+        await asyncio.sleep(random.uniform(20, 60) / pace)  # noqa: S311
+        with suppress(ClientError):
+            if await session.prompt(f"task {turn}"):
+                for step in range(random.randint(2, 6)):  # noqa: S311
+                    await session.use("Edit", file_path=f"src/part_{turn}_{step}.py")
+                    await asyncio.sleep(random.uniform(1, 4) / pace)  # noqa: S311
+                await session.stop()
