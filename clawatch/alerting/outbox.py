@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
-from msgspec.structs import replace
 from structlog.typing import FilteringBoundLogger
 
 from clawatch.alerting.desk import Desk
 from clawatch.alerting.engine import RINGS
+from clawatch.alerting.storms import Storms
 from clawatch.commands import Commands
 from clawatch.domain.alerts import Alert, Reason, Severity
 from clawatch.domain.deliveries import Delivered, Notification, Outcome, Outgoing, RetryLater, Undeliverable
@@ -36,25 +34,6 @@ LONGEST_RETRY: Millis = 5 * MINUTE
 LONGEST_HOLD: Millis = MINUTE
 """How long one failure may keep a notifier from trying the other rows."""
 OUTCOMES: dict[type[object], str] = {Delivered: "delivered", RetryLater: "retry", Undeliverable: "undeliverable"}
-NEW = frozenset({Reason.FIRED, Reason.REPEATED})
-"""What a storm is made of."""
-STORM_SIZE = 10
-"""More new alerts of one rule than this within STORM_WINDOW become one summary (design §8)."""
-STORM_WINDOW: Millis = 30 * SECOND
-
-
-@dataclass
-class Storm:
-    """Many new alerts of one rule at once: one message, edited as it grows."""
-
-    thread: str
-    rule: str
-    count: int = 0
-    last_at: Millis = 0
-    """Monotonic."""
-    next_at: Millis = 0
-    """When the summary is to be said next; what comes until then goes into the same edit."""
-    agents: list[str] = field(default_factory=list)
 
 
 def backoff(attempts: int, asked: Millis | None) -> Millis:
@@ -93,8 +72,7 @@ class Worker:
         self._unsettled: dict[str, str | None] = {}
         """Rows that are done with, and their refs, until the store knows."""
         self._is_store_down = False
-        self._rung: dict[str, deque[Millis]] = {}
-        self._storms: dict[str, Storm] = {}
+        self._storms = Storms(name)
         self.state = "ok"
         self.delivered = 0
         self._outcomes = (metrics or Metrics()).counter(
@@ -180,12 +158,13 @@ class Worker:
         silenced = None if alert is None else self._desk.silenced_until(alert)
         if alert is not None and _is_idle(row, alert, silenced, ref):
             return Delivered()
-        if self._is_storm(row, now):
-            await self._absorb(row, now)
+        owner = self._owner(row)
+        if self._storms.is_one(row, owner, now):
+            await self._store.commit(Unit(outbox=(self._storms.absorb(row, owner, now),)), now.wall)
             return Delivered()
         outcome = await self.deliver(self._notification(row, alert, silenced, ref, now.wall))
-        if isinstance(outcome, Delivered) and row.reason in NEW:
-            self._rung.setdefault(row.rule, deque(maxlen=STORM_SIZE)).append(now.mono)
+        if isinstance(outcome, Delivered):
+            self._storms.rang(row, owner, now)
         return outcome
 
     async def _alert(self, row: Outgoing) -> Alert | None:
@@ -236,41 +215,9 @@ class Worker:
             return RetryLater(f"answered {type(outcome).__name__}, which is no outcome")
         return outcome
 
-    # -- storms
-
-    def _is_storm(self, row: Outgoing, now: Moment) -> bool:
-        rung = self._rung.get(row.rule) or deque()
-        return row.reason in NEW and len(rung) == STORM_SIZE and now.mono - rung[0] <= STORM_WINDOW
-
-    async def _absorb(self, row: Outgoing, now: Moment) -> None:
-        """Let the summary speak for this alert; the summary is a row of the outbox like any other."""
-        storm = self._storms.get(row.rule)
-        if storm is None or now.mono - storm.last_at > STORM_WINDOW:
-            storm = self._storms[row.rule] = Storm(new_id("storm", now.wall), row.rule)
-        storm.count += 1
-        storm.last_at = now.mono
-        if not now.wall < storm.next_at <= now.wall + SECOND:
-            storm.next_at = now.wall + SECOND
-        if len(storm.agents) < STORM_SIZE:
-            storm.agents.append(row.agent_id)
-        await self._store.commit(Unit(outbox=(self._summary(storm, row, now.wall),)), now.wall)
-
-    def _summary(self, storm: Storm, row: Outgoing, now: Millis) -> Outgoing:
-        names = ", ".join(storm.agents[:5])
-        more = f" and {storm.count - 5} more" if storm.count > 5 else ""
-        return replace(
-            row,
-            id=f"{storm.thread}:{self.name}",
-            thread=storm.thread,
-            reason=Reason.SUMMARY,
-            alert_id=None,
-            agent_id="",
-            created_at=now,
-            next_at=storm.next_at,
-            attempts=0,
-            text=f"{storm.count} more alerts of {storm.rule}: {names}{more}",
-            data={"count": storm.count, "rule": storm.rule},
-        )
+    def _owner(self, row: Outgoing) -> str:
+        agent = self._fleet.get(row.agent_id)
+        return "" if agent is None else agent.owner
 
 
 def _is_idle(row: Outgoing, alert: Alert, silenced: Millis | None, ref: str | None) -> bool:
@@ -285,7 +232,8 @@ async def abandon_others(store: StorePort, names: Sequence[str], now: Millis, lo
     known = set(json.loads(await store.secret(NAMES) or "[]"))
     for name in sorted(known.difference(names)):
         dropped = await _drop_all(store, name, now)
-        log.warning("outbox.abandoned", notifier=name, rows=dropped, why="it is not in the configuration")
+        if dropped:
+            log.warning("outbox.abandoned", notifier=name, rows=dropped, why="it is not in the configuration")
     if known != set(names):
         await store.put_secret(NAMES, json.dumps(sorted(names)))
 

@@ -21,7 +21,7 @@ from clawatch.domain.alerts import Reason, Severity
 from clawatch.domain.deliveries import RetryLater, Undeliverable
 from clawatch.domain.events import Event, EventType
 from clawatch.domain.time import HOUR, MINUTE, SECOND, Moment
-from clawatch.domain.verdicts import Finding, Verdict
+from clawatch.domain.verdicts import Finding, Notice, Verdict
 from clawatch.ports import AlertFilter, Forbidden, StoreUnavailable
 from clawatch.testing.memory import MemoryStore
 from clawatch.testing.notifier import RecordingNotifier
@@ -188,6 +188,32 @@ async def test_a_storm_becomes_one_summary_that_grows_and_no_alert_is_lost(bench
     assert {n.thread for n in summaries} == {summaries[0].thread}
     assert summaries[-1].text.startswith("490 more alerts of test")
     assert len(bench.desk.alerts()) == 500
+
+
+async def test_one_owners_storm_hides_no_alert_of_anothers(bench_with: Any, owner: Principal) -> None:
+    notifier = RecordingNotifier()
+    bench = await bench_with(on_error, notifiers=[notifier])
+    for i in range(30):
+        await bench.say(f"a{i}", type=EventType.ERROR, error="x")
+    now = bench.clock.now().wall
+    victim = Event(agent_id="victim", type=EventType.ERROR, at=now, error="x")
+    await bench.ingest.accept([victim], replace(owner, user="vera"))
+    await bench.turn(1)
+    assert "victim broke" in notifier.heard(Reason.FIRED)
+
+
+async def test_notices_come_in_storms_too(bench_with: Any) -> None:
+    def on_event(event: Event, now: Moment) -> Iterable[Finding]:
+        yield Notice(agent_id=event.agent_id, key=event.agent_id, message=f"{event.agent_id} fell over")
+
+    notifier = RecordingNotifier()
+    bench = await bench_with(on_event, notifiers=[notifier])
+    for i in range(50):
+        await bench.say(f"a{i}")
+    for _ in range(3):
+        await bench.turn(SECOND)
+    assert len(notifier.heard(Reason.NOTICE)) == 10
+    assert notifier.heard(Reason.SUMMARY)[-1].startswith("40 more alerts of test: a")
 
 
 async def test_routes_choose_who_is_told(bench_with: Any) -> None:
