@@ -1,4 +1,4 @@
-"""Access: who is asking, and the keys there are (design §6)."""
+"""Access: who is asking, and the keys there are."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ from clawatch.ports import (
 )
 
 AGAIN_AFTER: Millis = 30 * SECOND
-"""A delivered command is handed out again until a result comes (design §7)."""
+"""A delivered command is handed out again until a result comes."""
 CARRY_TIMEOUT = 30.0
 """Seconds that a controller may take to carry a command."""
 RECENT = 500

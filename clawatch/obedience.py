@@ -13,7 +13,7 @@ from clawatch.domain.journal import CommandChanged
 from clawatch.domain.time import SECOND, Millis
 
 GRACE: Millis = 30 * SECOND
-"""How long a paused agent may go on reporting work after delivery (design §7)."""
+"""How long a paused agent may go on reporting work after delivery."""
 STILL_WORKING = "still working"
 
 _WORK = frozenset({EventType.TOOL_CALL, EventType.COST, EventType.MESSAGE})

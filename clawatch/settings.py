@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationInfo
 
 from clawatch.domain.alerts import Severity
+from clawatch.domain.remarks import Remark
 from clawatch.domain.time import DAY, HOUR, MINUTE, SECOND, Millis, parse_duration
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where settings that are examined would be used."""
+
+    public_url: str
+    session: ClientSession | None = None
+    """For real calls; None: stay off the network."""
+
 
 FROM_FILE = {"from": "file"}
 """Validation context of values that a person wrote: a bare number is no duration there."""
@@ -90,9 +106,17 @@ class Settings(BaseModel):
         """
         return True
 
+    async def examine(self, surroundings: Surroundings) -> Sequence[Remark]:
+        """What ``clawatch doctor`` shall say of these settings; never with a secret in it.
+
+        Called without the daemon, the part closed. Only with a ``session`` may it touch the network, and then it
+        must not change or announce anything there. What it raises is told as wrong.
+        """
+        return ()
+
 
 class RuleSettings(Settings):
-    """What every rule takes (design §5, §8)."""
+    """What every rule takes."""
 
     enabled: bool = True
     severity: Severity | None = None

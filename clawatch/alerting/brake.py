@@ -19,7 +19,7 @@ from clawatch.domain.time import HOUR, Millis, Moment
 from clawatch.settings import RuleSettings
 
 MAX_PER_HOUR = 5
-"""Over the whole fleet (design §8): a rule gone wrong must not stop everything."""
+"""Over the whole fleet: a rule gone wrong must not stop everything."""
 HELD_BACK = "held back"
 
 

@@ -262,7 +262,7 @@ class Outbox:
             worker.poke()
 
     def warn(self, text: str) -> None:
-        """Tell every notifier directly, past the store; at most every 15 minutes (design §8)."""
+        """Tell every notifier directly, past the store; at most every 15 minutes."""
         now = self._clock.now()
         if self._warned_at is not None and now.mono < self._warned_at + 15 * MINUTE:
             return

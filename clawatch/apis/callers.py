@@ -1,4 +1,4 @@
-"""Where a request comes from and whom it means: Host, Origin, proxies and loopback (design §6).
+"""Where a request comes from and whom it means: Host, Origin, proxies and loopback.
 
 A browser page can send requests anywhere, and DNS can point any name at us. So a request's Host must be
 one of our names, what carries a cookie must come from our own pages, and only what truly comes from this

@@ -52,7 +52,7 @@ class Route:
     status: int = 200
     params: tuple[Param, ...] = ()
     is_socket: bool = False
-    """A WebSocket: the handler authenticates for itself, after accepting (design §12)."""
+    """A WebSocket: the handler authenticates for itself, after accepting."""
     is_answered_over_rate: bool = False
     """Handled even when the caller's rate is used up, since a brake must answer; see ``limits.is_over_rate``."""
 

@@ -1,4 +1,4 @@
-"""The life of a WebSocket, the same for every door (design §12).
+"""The life of a WebSocket, the same for every door.
 
 A connection is accepted first and judged then, because a refused handshake shows clients a useless 1006:
 limits by address, who it is (at once, or by a first frame in time), limits by user, then the door's

@@ -44,7 +44,7 @@ def matches(patterns: Iterable[str], agent_id: str) -> bool:
 
 
 class Principal(Struct, frozen=True, kw_only=True):
-    """Who is asking. Rights are its scopes and agent patterns, nothing else (design §6)."""
+    """Who is asking. Rights are its scopes and agent patterns, nothing else."""
 
     name: str
     user: str
@@ -84,7 +84,7 @@ def hash_secret(secret: str) -> str:
 
 
 def check_agent_id(agent_id: str) -> str:
-    """The id itself; raises ValueError unless it has 1–200 characters and no control characters (design §1)."""
+    """The id itself; raises ValueError unless it has 1–200 characters and no control characters."""
     if not 1 <= len(agent_id) <= MAX_AGENT_ID:
         raise ValueError(f"an agent id has 1 to {MAX_AGENT_ID} characters; this one has {len(agent_id)}")
     if not agent_id.isprintable():

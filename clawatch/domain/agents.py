@@ -50,7 +50,7 @@ class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_seen: Millis = 0
     """Our time of the newest sign of life; 0 when there was none."""
     last_heartbeat: Millis = 0
-    """Newest of min(at, received_at) over live events (design §15, CW-64)."""
+    """Newest of min(at, received_at) over live events (CW-64)."""
     last_progress: Millis = 0
     watch_from: Millis = 0
     """Silence is not counted before this: enrolment, resume, start."""
@@ -65,7 +65,7 @@ class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sources: tuple[str, ...] = ()
     """Doors and sources that have spoken for it."""
     watches_progress: bool = False
-    """Its reports are signs of life only; stuck looks at progress (design §10, wrap)."""
+    """Its reports are signs of life only; stuck looks at progress."""
     cost: Nanos = 0
     past_cost: Nanos = 0
     """The part of ``cost`` that was read from the past; cost limits leave it out."""
@@ -78,7 +78,7 @@ class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def status(self) -> Status:
-        """Derived in the order of design §1: stopped, paused, stuck, error, running, idle, pending."""
+        """Derived, the first that holds: stopped, paused, stuck, error, running, idle, pending."""
         if self.control is Control.STOPPED or self.activity is Activity.STOPPED:
             return Status.STOPPED
         if self.control is Control.PAUSED or self.activity is Activity.PAUSED:

@@ -21,7 +21,7 @@ SEVERITY_RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 
 class AlertType(StrEnum):
-    """The seed's four words; every rule names its own at registration (CW-43, design §8)."""
+    """The seed's four words; every rule names its own at registration (CW-43)."""
 
     STUCK = "stuck"
     ERROR = "error"

@@ -48,12 +48,12 @@ CONTROL_OF = {
 """The control a command sets; the others set none."""
 
 LASTING = frozenset({CommandType.PAUSE, CommandType.STOP})
-"""Live until replaced; the others for COMMAND_LIFE (design §7)."""
+"""Live until replaced; the others for COMMAND_LIFE."""
 COMMAND_LIFE: Millis = 10 * MINUTE
 
 
 class ControlKind(StrEnum):
-    """What a controller can do for an agent (design §1)."""
+    """What a controller can do for an agent."""
 
     NATIVE = "native"
     COOPERATIVE = "cooperative"

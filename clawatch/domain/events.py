@@ -25,7 +25,7 @@ class EventType(StrEnum):
 
 
 class Origin(StrEnum):
-    """How fresh an event is; decides what it may set off (design §1, origin)."""
+    """How fresh an event is; decides what it may set off."""
 
     LIVE = "live"
     LATE = "late"
@@ -114,7 +114,7 @@ class Tool(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Counter(Struct, frozen=True, kw_only=True):
-    """One cumulative series of a metric; the ledger turns it into an increment (design §1, §11)."""
+    """One cumulative series of a metric; the ledger turns it into an increment."""
 
     series: str
     """Names the series: resource, scope, metric and attributes, hashed."""
@@ -137,7 +137,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RunReport(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """The ``data`` of a ``run`` event (design §7)."""
+    """The ``data`` of a ``run`` event."""
 
     run_id: str
     kind: str | None = None
@@ -196,7 +196,7 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="event", 
 
     @property
     def is_error(self) -> bool:
-        """Whether it adds to the agent's error count: an error, or a tool call that failed (design §8)."""
+        """Whether it adds to the agent's error count: an error, or a tool call that failed."""
         return self.type is EventType.ERROR or self.is_failed_tool
 
     @property

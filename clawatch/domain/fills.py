@@ -1,6 +1,6 @@
 """Filling: what a later report of the same call adds to the earlier one. Pure.
 
-What the first report said stands; a later one completes what is still empty (design §1, one call, one count).
+What the first report said stands; a later one completes what is still empty.
 """
 
 from __future__ import annotations

@@ -222,7 +222,7 @@ class AccessPort(Protocol):
         ...
 
     def authenticate(self, request: web.Request) -> Principal | None:
-        """By X-ClaWatch-Key, Authorization, cookie, ``?token=`` (WebSockets only) or a loopback grant (§6)."""
+        """By X-ClaWatch-Key, Authorization, cookie, ``?token=`` (WebSockets only) or a loopback grant."""
         ...
 
     async def identify(self, request: web.Request, secret: str | None = None) -> Principal | None:

@@ -1,4 +1,4 @@
-"""What stands beside the ClaWatch contract (design §7): batches, commands, silences, keys, runs, series."""
+"""What stands beside the ClaWatch contract: batches, commands, silences, keys, runs, series."""
 
 from __future__ import annotations
 

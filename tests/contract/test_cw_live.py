@@ -1,4 +1,4 @@
-"""``/ws``: the live stream of the ClaWatch API, by cursor, with nothing lost and nothing twice (design §7)."""
+"""``/ws``: the live stream of the ClaWatch API, by cursor, with nothing lost and nothing twice."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from clawatch_plugins.claude_code.identity import HOOKS_SOURCE
 TEXT = "ClaWatch has paused this session. Its owner can resume it in ClaWatch."
 """Constant: nothing an agent or an alert wrote may reach the model through the brake."""
 QUIET: Millis = 15 * SECOND
-"""A refused session without a further record for this long has obeyed (design §10)."""
+"""A refused session without a further record for this long has obeyed."""
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "PreToolUse": {

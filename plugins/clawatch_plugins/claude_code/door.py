@@ -1,5 +1,5 @@
 """The door for Claude Code's HTTP hooks. The agent waits for the answer, so it is given from memory, at once;
-what the hook told is stored afterwards (design §10)."""
+what the hook told is stored afterwards."""
 
 from __future__ import annotations
 

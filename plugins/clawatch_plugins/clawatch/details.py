@@ -1,4 +1,4 @@
-"""The data of ``run``, ``entity`` and ``metrics`` events (design §7): checked, and a run's read."""
+"""The data of ``run``, ``entity`` and ``metrics`` events: checked, and a run's read."""
 
 from __future__ import annotations
 

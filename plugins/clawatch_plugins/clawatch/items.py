@@ -1,4 +1,4 @@
-"""One item of a posted batch, from its JSON to an event (design §7)."""
+"""One item of a posted batch, from its JSON to an event."""
 
 from __future__ import annotations
 

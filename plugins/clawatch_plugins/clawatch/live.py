@@ -1,4 +1,4 @@
-"""``/ws``: the live stream (design §7)."""
+"""``/ws``: the live stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Status words: ours and ClaWatch's, both ways total (design §12)."""
+"""Status words: ours and ClaWatch's, both ways total."""
 
 from __future__ import annotations
 
