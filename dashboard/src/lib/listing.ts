@@ -94,6 +94,9 @@ function grouped(agents: Agent[], group: Exclude<GroupKey, "">): Row[] {
 
 function titleOf(agent: Agent, group: Exclude<GroupKey, "">): string {
   if (group === "status") return standing(agent);
-  if (group.startsWith("label:")) return agent.labels[group.slice("label:".length)] ?? "";
+  if (group.startsWith("label:")) {
+    const label = group.slice("label:".length);
+    return Object.hasOwn(agent.labels, label) ? agent.labels[label]! : "";
+  }
   return agent[group as "host" | "kind" | "group"];
 }

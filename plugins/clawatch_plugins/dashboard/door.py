@@ -14,7 +14,7 @@ from clawatch_plugins.dashboard.files import File, Page, file_of
 
 STATIC = Path(__file__).parent / "static"
 """Where the build leaves the page."""
-ADDRESSES = ("/", "/agents/{id:.+}", "/alerts", "/alerts/{id}")
+ADDRESSES = ("/", "/agents/{id:.+}", "/alerts", "/alerts/{id}", "/costs", "/system")
 """Each opens the same page, which reads the address."""
 FOREVER = "public, max-age=31536000, immutable"
 CONTENT_SECURITY_POLICY = (
