@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 
-from clawatch.domain.journal import Committed, Entry
+import msgspec
+
+from clawatch.domain.journal import Committed, Entry, Fill
 from clawatch.ports import StorePort
 
 RECENT = 4096
 """Entries kept in memory; readers that fall further behind read the store."""
+RECENT_BYTES = 8 * 1024 * 1024
+"""What the data of their events may come to as JSON; fewer entries are kept where they say so much."""
 
 
 class Journal:
@@ -17,7 +22,9 @@ class Journal:
 
     def __init__(self, store: StorePort) -> None:
         self._store = store
-        self._recent: deque[Entry] = deque(maxlen=RECENT)
+        self._recent: deque[Entry] = deque()
+        self._weights: deque[int] = deque()
+        self._weight = 0
         self._grown = asyncio.Event()
 
     @property
@@ -26,10 +33,20 @@ class Journal:
 
     def apply(self, committed: Committed) -> None:
         """Take in a commit; called by the store's listener, in order."""
-        self._recent.extend(committed.entries)
+        self._keep(committed.entries)
         if committed.entries:
             self._grown.set()
             self._grown = asyncio.Event()
+
+    def _keep(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            weight = _weight_of(entry)
+            self._recent.append(entry)
+            self._weights.append(weight)
+            self._weight += weight
+        while len(self._recent) > RECENT or self._weight > RECENT_BYTES:
+            self._recent.popleft()
+            self._weight -= self._weights.popleft()
 
     async def read(self, after: int, limit: int) -> list[Entry]:
         """Up to ``limit`` entries with seq > after, in commit order."""
@@ -64,3 +81,25 @@ class Journal:
             return None
         after = int(seq)
         return after if self._store.tail - 1 <= after <= self._store.head else None
+
+
+def _weight_of(entry: Entry) -> int:
+    """About how many bytes an event's data has; the rest of an entry is small."""
+    body = entry.body.event if isinstance(entry.body, Fill) else entry.body
+    data = getattr(body, "data", None)
+    if not isinstance(data, dict):
+        return 0
+    weight = 0
+    for value in data.values():
+        if isinstance(value, str):
+            weight += len(value)
+        elif isinstance(value, (dict, list, tuple)):
+            weight += _size_of(value)
+    return weight
+
+
+def _size_of(value: object) -> int:
+    try:
+        return len(msgspec.json.encode(value))
+    except (TypeError, ValueError, OverflowError):
+        return RECENT_BYTES  # whoever stored it can hold it; we need not

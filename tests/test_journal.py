@@ -38,6 +38,25 @@ async def test_who_has_fallen_behind_memory_reads_the_store(monkeypatch: pytest.
     assert seen == list(range(1, 11))
 
 
+@pytest.mark.parametrize("data", [{"text": "x" * 1_000}, {"nested": [{}] * 400}])
+async def test_entries_that_say_much_are_read_from_the_store_rather_than_kept(
+    monkeypatch: pytest.MonkeyPatch, data: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(journal_module, "RECENT_BYTES", 3_000)
+    store = MemoryStore()
+    journal = Journal(store)
+    store.listen(journal.apply)
+    for i in range(10):
+        await store.append([Event(agent_id="a", type=EventType.MESSAGE, at=i, data=data)], i)
+    assert len(journal._recent) <= 3
+    seen: list[int] = []
+    while entries := await journal.read(seen[-1] if seen else 0, 2):
+        seen += [entry.seq for entry in entries]
+    assert seen == list(range(1, 11))
+    await store.append([Event(agent_id="a", type=EventType.MESSAGE, at=10, data={"text": "x" * 9_000})], 10)
+    assert [entry.seq for entry in await journal.read(10, 5)] == [11]
+
+
 async def test_waiting_ends_when_the_journal_grows_or_time_is_over() -> None:
     journal, store = await written(1)
     await journal.wait(0, 60.0)
