@@ -105,12 +105,16 @@ class Queries:
         agents = principal.agents if agent_id is None else (_exact(agent_id),)
         return await self._store.series(since, until, step, by, agents)
 
-    async def runs(self, principal: Principal, cursor: str | None = None, limit: int = 100) -> Page[Run]:
-        return await self._store.runs(principal.agents, cursor, _bounded(limit))
+    async def runs(
+        self, principal: Principal, cursor: str | None = None, limit: int = 100, agent_id: str | None = None
+    ) -> Page[Run]:
+        return await self._store.runs(principal.agents, cursor, _bounded(limit), agent_id)
 
-    async def run(self, run_id: str, principal: Principal) -> Run:
-        run = await self._store.run(run_id)
-        if run is None or not principal.sees(run.agent_id):
+    async def run(self, run_id: str, principal: Principal, agent_id: str | None = None) -> Run:
+        is_foreign = agent_id is not None and not principal.sees(agent_id)
+        agents = principal.agents if agent_id is None else (_exact(agent_id),)
+        run = None if is_foreign else await self._store.run(run_id, agents)
+        if run is None:
             raise NotFound("Run not found")
         return run
 

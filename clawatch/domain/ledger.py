@@ -38,7 +38,7 @@ from clawatch.domain.journal import (
     agent_of,
     kind_of,
 )
-from clawatch.domain.runs import Run, fold_run
+from clawatch.domain.runs import Run, RunKey, fold_run
 from clawatch.domain.time import MINUTE, Millis
 
 MOST = 10**18
@@ -66,7 +66,7 @@ class Books(Protocol):
         ...
 
     def agent(self, agent_id: str) -> Agent | None: ...
-    def run(self, run_id: str) -> Run | None: ...
+    def run(self, agent_id: str, run_id: str) -> Run | None: ...
     def alert(self, alert_id: str) -> Alert | None: ...
     def counter(self, series: str) -> CounterState | None: ...
     def session_rank(self, session: SessionKey) -> int | None: ...
@@ -85,7 +85,7 @@ class Posting:
         self.completed: dict[int, Event] = {}
         """Events that a later report has completed, by seq. Their rows in the journal stay as they were."""
         self.agents: dict[str, Agent | None] = {}
-        self.runs: dict[str, Run] = {}
+        self.runs: dict[RunKey, Run] = {}
         self.alerts: dict[str, Alert] = {}
         self.commands: dict[str, Command] = {}
         self.outbox: dict[str, Outgoing] = {}
@@ -125,7 +125,7 @@ class Posting:
         self._book(event.agent_id, counted)
         self.agents[event.agent_id] = _with_totals(fold(agent, event), event.session_id, counted)
         if event.run is not None:
-            self._post_run(event.run.run_id, event)
+            self._post_run((event.agent_id, event.run.run_id), event)
         return Appended(seq, True)
 
     def _complete(self, seq: int, event: Event) -> None:
@@ -168,12 +168,8 @@ class Posting:
         self.counters[counter.series] = CounterState(counter.started, counter.value)
         return counter.value - floor
 
-    def _post_run(self, run_id: str, event: Event) -> None:
-        """Fold a report into its run. A run is its agent's own: others cannot touch it by naming its id."""
-        known = self.runs.get(run_id) or self._books.run(run_id)
-        if known is not None and known.agent_id != event.agent_id:
-            return
-        run = self.runs[run_id] = fold_run(known, event)
+    def _post_run(self, key: RunKey, event: Event) -> None:
+        run = self.runs[key] = fold_run(self.runs.get(key) or self._books.run(*key), event)
         self._write(RunChanged(run=run), EntryKind.RUN, run.agent_id, ())
 
     # -- counting
@@ -271,7 +267,7 @@ class Posting:
             case AlertChanged():
                 self._post_alert(edge.alert)
             case RunChanged():
-                self.runs[edge.run.id] = edge.run
+                self.runs[edge.run.key] = edge.run
         return self.entries[seq - self._first_seq]
 
     def _post_command(self, command: Command) -> None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from clawatch.domain.events import Event
+from clawatch.domain.pages import Place
 from clawatch.domain.time import Millis
 
 
@@ -21,6 +22,10 @@ class RunStatus(StrEnum):
 
 
 TERMINAL = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
+
+
+RunKey = tuple[str, str]
+"""(agent id, run id): a run is its agent's own, and two agents may use the same id."""
 
 
 class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -36,6 +41,15 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     result: Any = None
     error: str | None = None
     parent: str | None = None
+
+    @property
+    def key(self) -> RunKey:
+        return (self.agent_id, self.id)
+
+    @property
+    def place(self) -> Place:
+        """Where it stands in a list. No agent's id has a line break, so no two runs have the same place."""
+        return Place(self.created_at, f"{self.id}\n{self.agent_id}")
 
 
 def fold_run(run: Run | None, event: Event) -> Run:

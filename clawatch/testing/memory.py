@@ -152,12 +152,19 @@ class MemoryStore:
     async def open_commands(self) -> list[Command]:
         return [command for command in self._books.commands.values() if command.is_open]
 
-    async def run(self, run_id: str) -> Run | None:
-        return self._books.runs.get(run_id)
+    async def run(self, run_id: str, agents: tuple[str, ...]) -> Run | None:
+        found = (run for run in self._books.runs.values() if run.id == run_id and matches(agents, run.agent_id))
+        return max(found, key=lambda run: run.place, default=None)
 
-    async def runs(self, agents: tuple[str, ...], cursor: str | None, limit: int) -> Page[Run]:
-        found = [run for run in self._books.runs.values() if matches(agents, run.agent_id)]
-        return _page(found, lambda run: Place(run.created_at, run.id), cursor, limit)
+    async def runs(
+        self, agents: tuple[str, ...], cursor: str | None, limit: int, agent_id: str | None = None
+    ) -> Page[Run]:
+        found = [
+            run
+            for run in self._books.runs.values()
+            if agent_id in (None, run.agent_id) and matches(agents, run.agent_id)
+        ]
+        return _page(found, lambda run: run.place, cursor, limit)
 
     # -- sums
 

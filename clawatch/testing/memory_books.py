@@ -17,7 +17,7 @@ from clawatch.domain.deliveries import Outgoing
 from clawatch.domain.events import Event, Ident, idents
 from clawatch.domain.journal import Entry, Measures
 from clawatch.domain.ledger import Cell, CounterState, Posting, SessionKey
-from clawatch.domain.runs import TERMINAL, Run
+from clawatch.domain.runs import TERMINAL, Run, RunKey
 from clawatch.domain.spans import Kept
 from clawatch.domain.time import DAY, HOUR, MINUTE, Millis
 
@@ -62,7 +62,7 @@ class MemoryBooks:
         self.completed: dict[int, Event] = {}
         self.idents: dict[Ident, int] = {}
         self.agents: dict[str, Agent] = {}
-        self.runs: dict[str, Run] = {}
+        self.runs: dict[RunKey, Run] = {}
         self.alerts: dict[str, Alert] = {}
         self.commands: dict[str, Command] = {}
         self.counters: dict[str, tuple[CounterState, Millis]] = {}
@@ -91,8 +91,8 @@ class MemoryBooks:
     def agent(self, agent_id: str) -> Agent | None:
         return self.agents.get(agent_id)
 
-    def run(self, run_id: str) -> Run | None:
-        return self.runs.get(run_id)
+    def run(self, agent_id: str, run_id: str) -> Run | None:
+        return self.runs.get((agent_id, run_id))
 
     def alert(self, alert_id: str) -> Alert | None:
         return self.alerts.get(alert_id)

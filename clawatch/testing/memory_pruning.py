@@ -49,7 +49,7 @@ def _outdated(
     resolved = (a for a in books.alerts.values() if a.state is AlertState.RESOLVED)
     yield books.alerts, (a.id for a in resolved if a.resolved_at < alerts)
     yield books.commands, (c.id for c in books.commands.values() if not c.is_open and c.changed_at < alerts)
-    yield books.runs, (r.id for r in books.runs.values() if r.updated_at < alerts)
+    yield books.runs, (r.key for r in books.runs.values() if r.updated_at < alerts)
     yield books.sessions, (key for key, s in books.sessions.items() if s.touched < events)
     yield books.counters, (series for series, (_, touched) in books.counters.items() if touched < events)
     yield books.silences, (s.id for s in books.silences.values() if s.expires_at < now - DAY)

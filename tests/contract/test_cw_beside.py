@@ -355,6 +355,21 @@ async def test_a_run_is_followed_to_its_end(cw: Any) -> None:
     assert [one["id"] for one in (await cw.get("/api/runs"))["runs"]] == ["r1"]
 
 
+async def test_agents_may_use_the_same_run_id(cw: Any) -> None:
+    for agent in ("squatter", "worker"):
+        await cw.say(agent, "run", runId="nightly", status="running")
+        cw.clock.advance(1)
+    assert (await cw.get("/api/runs/nightly"))["agentId"] == "worker"
+    assert (await cw.get("/api/runs/nightly?agentId=squatter"))["agentId"] == "squatter"
+    assert [run["agentId"] for run in (await cw.get("/api/runs?agentId=worker"))["runs"]] == ["worker"]
+    first = await cw.get("/api/runs", params={"limit": "1"})
+    rest = await cw.get("/api/runs", params={"limit": "1", "cursor": first["next"]})
+    assert [run["agentId"] for page in (first, rest) for run in page["runs"]] == ["worker", "squatter"]
+    limited = await cw.make_key("read", agents=["squatter"])
+    assert (await cw.get("/api/runs/nightly", key=limited))["agentId"] == "squatter"
+    assert (await cw.ask("GET", "/api/runs/nightly?agentId=worker", key=limited)).status == 404
+
+
 async def test_events_are_paged_by_cursor(cw: Any) -> None:
     await cw.post("/api/events", [{**BEAT, "data": {"n": n}} for n in range(5)])
     seen: list[int] = []

@@ -96,6 +96,18 @@ class AskingContract:
         assert names(await store.runs(("a1",), first.next, 2)) == ["r1"]
         assert len((await store.runs(("*",), None, 10)).items) == 6
         assert names(await store.runs(("x*",), None, 10)) == []
+        assert names(await store.runs(("*",), None, 10, "a0")) == ["r4", "r2", "r0"]
+        assert names(await store.runs(("a1",), None, 10, "a0")) == []
+
+    async def test_runs_of_one_id_and_instant_neither_repeat_nor_vanish_between_pages(self, store: StorePort) -> None:
+        await store.append([run_event(agent) for agent in "abc"], NOW)
+        seen: list[str] = []
+        cursor = None
+        for _ in range(3):
+            page = await store.runs(("*",), cursor, 1)
+            seen += [run.agent_id for run in page.items]
+            cursor = page.next
+        assert (seen, cursor) == (["c", "b", "a"], None)
 
     @pytest.mark.parametrize("cursor", ["", "x", "12", "x.alert_1", "1.", "9" * 40 + ".a"])
     async def test_a_page_behind_a_foreign_cursor_is_refused(self, store: StorePort, cursor: str) -> None:

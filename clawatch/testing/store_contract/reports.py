@@ -96,17 +96,24 @@ class ReportsContract:
     async def test_run_events_are_folded_into_runs(self, store: StorePort) -> None:
         await store.append([run_event(status="running", progress=0.5, stage="build")], NOW)
         await store.append([run_event(at=NOW + 1, status="completed", progress=0.2, result={"n": 1})], NOW + 1)
-        run = await store.run("r")
+        run = await store.run("r", ("*",))
         assert run is not None
         assert (run.status, run.progress, run.stage, run.result) == ("completed", 0.5, "build", {"n": 1})
         assert [entry.kind for entry in await store.read(0, 10)] == [
             EntryKind.EVENT, EntryKind.RUN, EntryKind.EVENT, EntryKind.RUN,
         ]  # fmt: skip
-        assert await store.run("none") is None
+        assert await store.run("none", ("*",)) is None
 
-    async def test_a_run_cannot_be_changed_by_another_agent(self, store: StorePort) -> None:
-        await store.append([run_event(status="running")], NOW)
+    async def test_each_agent_has_run_ids_of_its_own(self, store: StorePort) -> None:
+        """Nobody can take or change another's run by naming its id."""
         await store.append([run_event("mallory", status="failed", error="gotcha")], NOW)
-        run = await store.run("r")
+        await store.append([run_event(at=NOW + 1, status="running")], NOW + 1)
+        await store.append([run_event("mallory", at=NOW + 2, stage="more")], NOW + 2)
+        run = await store.run("r", ("a",))
         assert run is not None
         assert (run.agent_id, run.status, run.error) == ("a", "running", None)
+        assert await store.run("r", ("*",)) == run
+        theirs = await store.run("r", ("m*",))
+        assert theirs is not None
+        assert (theirs.agent_id, theirs.status, theirs.stage) == ("mallory", "failed", "more")
+        assert await store.run("r", ("x",)) is None

@@ -8,7 +8,7 @@ from clawatch.apis.envelopes import reply
 from clawatch.apis.routes import Route
 from clawatch.domain.access import Principal, Scope
 from clawatch.ports import Core
-from clawatch_plugins.clawatch.asking import CURSOR, LIMIT, MAX_LIMIT, number_of, text_of
+from clawatch_plugins.clawatch.asking import AGENT_ID, CURSOR, LIMIT, MAX_LIMIT, number_of, text_of
 from clawatch_plugins.clawatch.views import run_view
 from clawatch_plugins.clawatch.wire import RunList, RunView
 
@@ -20,15 +20,21 @@ class Runs:
     def routes(self) -> tuple[Route, ...]:
         return (
             Route(
-                "GET", "/api/runs", self.list, Scope.READ, "Runs, newest first", gives=RunList, params=(CURSOR, LIMIT)
+                "GET", "/api/runs", self.list, Scope.READ, "Runs, newest first", gives=RunList,
+                params=(AGENT_ID, CURSOR, LIMIT),
             ),
-            Route("GET", "/api/runs/{id}", self.detail, Scope.READ, "One run", gives=RunView),
+            Route(
+                "GET", "/api/runs/{id}", self.detail, Scope.READ,
+                "One run: the newest of this id, where several agents use it", gives=RunView, params=(AGENT_ID,),
+            ),
         )
 
     async def list(self, request: web.Request, principal: Principal) -> web.Response:
         limit = number_of(request, "limit", 100, MAX_LIMIT)
-        page = await self._core.queries.runs(principal, text_of(request, "cursor"), limit)
+        agent_id = text_of(request, "agentId")
+        page = await self._core.queries.runs(principal, text_of(request, "cursor"), limit, agent_id)
         return reply(RunList(runs=tuple(run_view(run) for run in page.items), next=page.next))
 
     async def detail(self, request: web.Request, principal: Principal) -> web.Response:
-        return reply(run_view(await self._core.queries.run(request.match_info["id"], principal)))
+        run_id, agent_id = request.match_info["id"], text_of(request, "agentId")
+        return reply(run_view(await self._core.queries.run(run_id, principal, agent_id)))

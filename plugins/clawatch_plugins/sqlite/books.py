@@ -104,8 +104,8 @@ class SqliteBooks:
     def agent(self, agent_id: str) -> Agent | None:
         return self.agents.get(agent_id)
 
-    def run(self, run_id: str) -> Run | None:
-        row = self._con.execute("SELECT body FROM runs WHERE id = ?", (run_id,)).fetchone()
+    def run(self, agent_id: str, run_id: str) -> Run | None:
+        row = self._con.execute("SELECT body FROM runs WHERE id = ? AND agent = ?", (run_id, agent_id)).fetchone()
         return None if row is None else run_from(row[0])
 
     def alert(self, alert_id: str) -> Alert | None:

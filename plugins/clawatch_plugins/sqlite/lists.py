@@ -41,8 +41,16 @@ def open_commands(con: sqlite3.Connection) -> list[Command]:
     return [command_from(body) for (body,) in con.execute("SELECT body FROM commands WHERE open = 1")]
 
 
-def runs(con: sqlite3.Connection, agents: tuple[str, ...], cursor: str | None, limit: int) -> Page[Run]:
-    return _page(con, "runs", "created_at", ["1"], [], agents, cursor, limit, run_from)
+def run(con: sqlite3.Connection, run_id: str, agents: tuple[str, ...]) -> Run | None:
+    rows = con.execute("SELECT agent, body FROM runs WHERE id = ? ORDER BY created_at DESC, place DESC", (run_id,))
+    return next((run_from(body) for agent, body in rows if matches(agents, agent)), None)
+
+
+def runs(
+    con: sqlite3.Connection, agent_id: str | None, agents: tuple[str, ...], cursor: str | None, limit: int
+) -> Page[Run]:
+    conditions, arguments = (["1"], []) if agent_id is None else (["agent = ?"], [agent_id])
+    return _page(con, "runs", "created_at", conditions, arguments, agents, cursor, limit, run_from, name="place")
 
 
 def _page(
@@ -55,25 +63,26 @@ def _page(
     cursor: str | None,
     limit: int,
     decode: Callable[[str], T],
+    name: str = "id",
 ) -> Page[T]:
     """Newest first; rows are fetched one by one, until the page is full of what the patterns let through."""
     if cursor is not None:
-        conditions = [*conditions, f"({time}, id) < (?, ?)"]
+        conditions = [*conditions, f"({time}, {name}) < (?, ?)"]
         arguments = [*arguments, *_parsed(cursor)]
     rows = con.execute(
-        f"SELECT {time}, id, agent, body FROM {table} WHERE {' AND '.join(conditions)}"  # noqa: S608 (constants)
-        f" ORDER BY {time} DESC, id DESC",
+        f"SELECT {time}, {name}, agent, body FROM {table} WHERE {' AND '.join(conditions)}"  # noqa: S608 (constants)
+        f" ORDER BY {time} DESC, {name} DESC",
         arguments,
     )
     found: list[T] = []
     last: Place | None = None
-    for at, name, agent, body in rows:
+    for at, ident, agent, body in rows:
         if not matches(agents, agent):
             continue
         if len(found) == limit:
             return Page(tuple(found), str(last))
         found.append(decode(body))
-        last = Place(at, name)
+        last = Place(at, ident)
     return Page(tuple(found), None)
 
 

@@ -23,7 +23,7 @@ def prune(tx: Transaction, policy: RetentionPolicy, now: Millis, budget: int) ->
          now - policy.alerts),
         ("commands WHERE id IN (SELECT id FROM commands WHERE open = 0 AND changed_at < ? LIMIT ?)",
          now - policy.alerts),
-        ("runs WHERE id IN (SELECT id FROM runs WHERE updated_at < ? LIMIT ?)", now - policy.alerts),
+        ("runs WHERE (id, agent) IN (SELECT id, agent FROM runs WHERE updated_at < ? LIMIT ?)", now - policy.alerts),
         ("refs WHERE (notifier, thread) IN (SELECT notifier, thread FROM refs WHERE at < ? LIMIT ?)",
          now - policy.alerts),
         ("outbox WHERE place IN (SELECT place FROM outbox WHERE next_at < ? LIMIT ?)", now - policy.alerts),

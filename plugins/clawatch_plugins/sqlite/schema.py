@@ -62,9 +62,10 @@ CREATE INDEX commands_requested ON commands (requested_at, id);
 CREATE INDEX commands_agent ON commands (agent, requested_at, id);
 CREATE INDEX commands_open ON commands (id) WHERE open = 1;
 CREATE TABLE runs (
-    id TEXT PRIMARY KEY, agent TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
-    body TEXT NOT NULL);
-CREATE INDEX runs_created ON runs (created_at, id);
+    id TEXT NOT NULL, agent TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+    place TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (id, agent));
+CREATE INDEX runs_created ON runs (created_at, place);
+CREATE INDEX runs_agent ON runs (agent, created_at, place);
 
 CREATE TABLE outbox (
     place INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, notifier TEXT NOT NULL, thread TEXT NOT NULL,

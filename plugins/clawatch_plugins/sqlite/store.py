@@ -31,7 +31,7 @@ from clawatch.ports import (
 from clawatch_plugins.sqlite import access, journal, lists, outbox, sums
 from clawatch_plugins.sqlite.backup import back_up
 from clawatch_plugins.sqlite.books import SqliteBooks, read_agents
-from clawatch_plugins.sqlite.codec import alert_from, command_from, key_from, outgoing_from, run_from, silence_from
+from clawatch_plugins.sqlite.codec import alert_from, command_from, key_from, outgoing_from, silence_from
 from clawatch_plugins.sqlite.opening import BUSY_TIMEOUT, WriterLock, explain, open_reader, open_writer
 from clawatch_plugins.sqlite.pruning import prune
 from clawatch_plugins.sqlite.readers import Readers
@@ -140,12 +140,13 @@ class SqliteStore:
     async def open_commands(self) -> list[Command]:
         return await self._readers.do(lists.open_commands)
 
-    async def run(self, run_id: str) -> Run | None:
-        body = await self._one("SELECT body FROM runs WHERE id = ?", run_id)
-        return None if body is None else run_from(body)
+    async def run(self, run_id: str, agents: tuple[str, ...]) -> Run | None:
+        return await self._readers.do(lists.run, run_id, agents)
 
-    async def runs(self, agents: tuple[str, ...], cursor: str | None, limit: int) -> Page[Run]:
-        return await self._readers.do(lists.runs, agents, cursor, limit)
+    async def runs(
+        self, agents: tuple[str, ...], cursor: str | None, limit: int, agent_id: str | None = None
+    ) -> Page[Run]:
+        return await self._readers.do(lists.runs, agent_id, agents, cursor, limit)
 
     # -- sums
 

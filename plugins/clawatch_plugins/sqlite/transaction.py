@@ -22,11 +22,11 @@ _columns = attrgetter(*MEASURES)
 _WIDTH = 3 + len(MEASURES)
 
 
-def _put(table: str, *columns: str) -> Bulk:
-    """Insert, or replace all columns but the first, which is the primary key."""
-    update = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
+def _put(table: str, *columns: str, keys: int = 1) -> Bulk:
+    """Insert, or replace all columns but the first (so many), which are the primary key."""
+    update = ", ".join(f"{column} = excluded.{column}" for column in columns[keys:])
     insert = f"INSERT INTO {table} ({', '.join(columns)})"
-    return Bulk(insert, len(columns), f"ON CONFLICT ({columns[0]}) DO UPDATE SET {update}")
+    return Bulk(insert, len(columns), f"ON CONFLICT ({', '.join(columns[:keys])}) DO UPDATE SET {update}")
 
 
 _JOURNAL = Bulk("INSERT INTO journal", 10)
@@ -37,7 +37,7 @@ _MODELS = Bulk("INSERT INTO models", 2)
 _AGENTS = _put("agents", "agent", "body")
 _ALERTS = _put("alerts", "id", "agent", "state", "fired_at", "resolved_at", "body")
 _COMMANDS = _put("commands", "id", "agent", "open", "requested_at", "changed_at", "body")
-_RUNS = _put("runs", "id", "agent", "created_at", "updated_at", "body")
+_RUNS = _put("runs", "id", "agent", "created_at", "updated_at", "place", "body", keys=2)
 _COUNTERS = _put("counters", "series", "started", "value", "touched")
 _SESSIONS = _put("session_ranks", "key", "agent", "session", "rank", "touched")
 _CELLS = Bulk(
@@ -161,7 +161,11 @@ class Transaction:
             ],
         )
         _RUNS.write(
-            self.con, [(r.id, r.agent_id, r.created_at, r.updated_at, text_of(r)) for r in posting.runs.values()]
+            self.con,
+            [
+                (r.id, r.agent_id, r.created_at, r.updated_at, r.place.id, text_of(r))
+                for r in posting.runs.values()
+            ],
         )
 
     def _write_names(self) -> None:
