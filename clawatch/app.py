@@ -161,6 +161,15 @@ async def opened_access(config: Config) -> AsyncIterator[Access]:
 
 
 @asynccontextmanager
+async def opened(config: Config) -> AsyncIterator[tuple[StorePort, Access]]:
+    """The store and its keys, to look at; a daemon may run beside it."""
+    async with _open_store(config) as store:
+        access = Access(store, _access_settings(config), SystemClock())
+        await access.refresh()
+        yield store, access
+
+
+@asynccontextmanager
 async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogger) -> AsyncIterator[Daemon]:
     """Run everything above the store until the context ends."""
     config = loaded.config

@@ -10,7 +10,9 @@ from clawatch import __version__
 
 COMMANDS = {
     "run": "clawatch.cli.daemon:run",
+    "backup": "clawatch.cli.doctor:backup",
     "check-config": "clawatch.cli.configuration:check_config",
+    "doctor": "clawatch.cli.doctor:doctor",
     "keys": "clawatch.cli.access:keys",
     "login": "clawatch.cli.access:login",
     "plugins": "clawatch.cli.configuration:plugins",

@@ -231,6 +231,8 @@ class BotApi:
         match method:
             case "getMe":
                 result: Any = BOT
+            case "getChat":
+                result = chat_of(int(data["chat_id"]))
             case "getUpdates":
                 result = await self._get_updates(data)
             case "sendMessage":

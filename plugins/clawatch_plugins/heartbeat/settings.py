@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Literal
 
 from pydantic import Field, field_validator
+from yarl import URL
 
-from clawatch.domain.time import MINUTE, SECOND, Millis
-from clawatch.settings import Duration, Settings
+from clawatch.domain.remarks import Remark, fine, wrong
+from clawatch.domain.time import MINUTE, SECOND, Millis, say_duration
+from clawatch.settings import Duration, Settings, Surroundings
 
 SHORTEST: Millis = SECOND
 
@@ -37,5 +40,24 @@ class HeartbeatSettings(Settings):
         return duration
 
     @property
+    def missing(self) -> tuple[str, ...]:
+        """The keys without which it cannot run."""
+        return () if self.url else ("url",)
+
+    @property
     def is_configured(self) -> bool:
-        return bool(self.url)
+        return not self.missing
+
+    async def examine(self, surroundings: Surroundings) -> list[Remark]:
+        """A request would count as a beat, so a real call goes no further than the connection."""
+        said = f"beats every {say_duration(self.every)}"
+        if surroundings.session is None:
+            return [fine(said)]
+        url = URL(self.url)
+        try:
+            async with asyncio.timeout(self.timeout / SECOND):
+                _, writer = await asyncio.open_connection(url.host, url.port)
+            writer.close()
+        except (OSError, TimeoutError) as error:
+            return [wrong(f"{url.host} cannot be reached ({type(error).__name__})", "check the URL and the firewall")]
+        return [fine(f"{said}; {url.host} can be reached")]

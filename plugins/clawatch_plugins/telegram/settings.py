@@ -6,8 +6,9 @@ import re
 
 from pydantic import SecretStr, field_validator
 
+from clawatch.domain.remarks import Remark
 from clawatch.domain.time import SECOND
-from clawatch.settings import Duration, Settings
+from clawatch.settings import Duration, Settings, Surroundings
 
 _TOKEN = re.compile(r"[A-Za-z0-9_:-]*")
 """What a token may be made of; anything else would change the URLs it becomes a part of."""
@@ -53,3 +54,8 @@ class TelegramSettings(Settings):
     def operators(self) -> frozenset[int]:
         """Whose presses and commands count. A private chat has the id of its person."""
         return frozenset(self.users or (chat for chat in self.chats if chat > 0))
+
+    async def examine(self, surroundings: Surroundings) -> list[Remark]:
+        from clawatch_plugins.telegram.checking import check
+
+        return await check(self, surroundings)

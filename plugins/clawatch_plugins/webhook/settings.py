@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import TYPE_CHECKING
 
 from pydantic import Field, SecretStr, field_validator
 
+from clawatch.domain.remarks import Remark, fine, warning, wrong
 from clawatch.domain.time import SECOND
-from clawatch.settings import Duration, Settings
+from clawatch.settings import Duration, Settings, Surroundings
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
 
 _PREFIX = "whsec_"
 
@@ -57,6 +62,25 @@ class WebhookSettings(Settings):
     @property
     def is_configured(self) -> bool:
         return not self.missing
+
+    async def examine(self, surroundings: Surroundings) -> list[Remark]:
+        remarks = []
+        if not self.secret.get_secret_value():
+            remarks.append(warning("requests are not signed, so the receiver cannot tell them from others'",
+                                   "set secret, and check the signature there"))
+        if surroundings.session is not None:
+            remarks.append(await self._call(surroundings.session))
+        return remarks or [fine("configured, and signed")]
+
+    async def _call(self, session: ClientSession) -> Remark:
+        """Whether somebody answers; HEAD, since nothing is to be announced."""
+        from aiohttp import ClientError
+
+        try:
+            async with session.head(self.url, ssl=self.verify, allow_redirects=False) as answer:
+                return fine(f"somebody answers (HTTP {answer.status})")
+        except (OSError, ClientError, TimeoutError, ValueError) as error:
+            return wrong(f"nobody answers ({type(error).__name__})", "check the URL, the name and the firewall")
 
 
 def signing_key(secret: str) -> bytes:
