@@ -328,7 +328,7 @@ class Rules:
         self._stored_offset = self.offset
         self._stored_at = now.mono
         if unit.outbox:
-            self._desk.poke()
+            self._desk.poke(unit.outbox)
         for command in gathered.launched:
             self._commands.launch(command)
 

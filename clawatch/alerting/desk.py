@@ -18,7 +18,7 @@ from clawatch.domain.time import Millis
 from clawatch.domain.verdicts import Notice
 from clawatch.ports import Clock, Forbidden, Invalid, NotFound, StorePort
 
-Poke = Callable[[], None]
+Poke = Callable[[Iterable[Outgoing]], None]
 
 
 class Desk:
@@ -30,7 +30,7 @@ class Desk:
         self.routes = routes
         self.notifiers = notifiers
         self.lock = asyncio.Lock()
-        self.poke: Poke = lambda: None
+        self.poke: Poke = lambda rows: None
         """Called when there is something new to deliver."""
         self._open: dict[str, Alert] = {}
         self._by_id: dict[str, str] = {}
@@ -262,4 +262,4 @@ class Desk:
         unit = Unit(edges=tuple(edges), outbox=tuple(rows))
         if unit.edges or unit.outbox:
             await self._store.commit(unit, self._clock.now().wall)
-            self.poke()
+            self.poke(unit.outbox)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from structlog.typing import FilteringBoundLogger
 
@@ -257,9 +257,12 @@ class Outbox:
         self._warned_at: Millis | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def poke(self) -> None:
-        for worker in self.workers.values():
-            worker.poke()
+    def poke(self, rows: Iterable[Outgoing]) -> None:
+        """There is something new to deliver: wake those that it is for."""
+        for name in {row.notifier for row in rows}:
+            worker = self.workers.get(name)
+            if worker is not None:
+                worker.poke()
 
     def warn(self, text: str) -> None:
         """Tell every notifier directly, past the store; at most every 15 minutes."""
