@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -43,10 +44,11 @@ def api_of(page: Page | None) -> Api:
     index = file_of("text/html; charset=utf-8", NOT_BUILT.encode()) if page is None else page.index
     serve = serve_index(index)
     routes = [Route("GET", path, serve, None, "The dashboard.", params=_params(path)) for path in ADDRESSES]
-    if page is not None:
-        summary = "A file of the dashboard's."
-        name = Param("name", "path", str, "with its hash")
-        routes.append(Route("GET", "/assets/{name}", serve_assets(page), None, summary, params=(name,)))
+    assets = {} if page is None else page.assets
+    name = Param("name", "path", str, "with its hash")
+    routes.append(
+        Route("GET", "/assets/{name}", serve_assets(assets), None, "A file of the dashboard's.", params=(name,))
+    )
     return Api(tuple(routes), clawatch_envelope, ("/assets",))
 
 
@@ -63,9 +65,9 @@ def serve_index(index: File) -> Handler:
     return serve
 
 
-def serve_assets(page: Page) -> Handler:
+def serve_assets(assets: Mapping[str, File]) -> Handler:
     async def serve(request: web.Request, principal: Principal) -> web.Response:
-        file = page.assets.get(request.match_info["name"])
+        file = assets.get(request.match_info["name"])
         if file is None:
             raise NotFound("no such file; reload the page")
         headers = {"Cache-Control": FOREVER, "ETag": file.tag, "Content-Security-Policy": "default-src 'none'"}
