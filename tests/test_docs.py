@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
 import aiohttp
+import structlog
 
+from clawatch.cli import COMMANDS
+from clawatch.config.loading import load
 from clawatch.hookspecs import Hooks
+from clawatch.pulse import Pulse
+from clawatch.supervision import Supervision
+from clawatch.systemd import ServiceManager
 from clawatch.testing.app import run_app
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -42,3 +49,40 @@ def test_every_hook_is_documented() -> None:
     hooks = [name for name in vars(Hooks) if name.startswith("register_")]
     page = (DOCS / "plugins.md").read_text()
     assert [name for name in hooks if f"`{name}`" not in page] == []
+
+
+OPERATIONS = (DOCS / "operations.md").read_text()
+
+
+async def test_every_figure_is_documented_and_every_documented_one_is_there(tmp_path: Path) -> None:
+    config = {
+        "sources": {"heartbeat": {"url": "http://127.0.0.1:9/", "every": "1h"}},
+        "notifiers": {"hook": {"use": "webhook", "url": "http://127.0.0.1:9/"}},
+    }
+    async with run_app(tmp_path, config) as app:
+        metrics = app.daemon.core.metrics
+        Supervision(ServiceManager(None), Pulse(), metrics, structlog.get_logger())
+        async with (
+            aiohttp.ClientSession(app.url, headers={"X-ClaWatch-Key": app.key}) as session, session.ws_connect("/ws")
+        ):
+            pass
+        while "clawatch_websocket_ended" not in {family.name for family in await metrics.gather()}:
+            await asyncio.sleep(0.01)
+        there = {family.name + "_total" * (family.kind == "counter") for family in await metrics.gather()}
+    assert set(re.findall(r"`(clawatch_[a-z_]+)(?:\{[a-z,]+\})?`", OPERATIONS)) == there
+
+
+def test_the_commands_it_names_are_there() -> None:
+    named = set(re.findall(r"(?:^|[`>] ?|\*  )clawatch ([a-z-]+)", OPERATIONS, re.MULTILINE))
+    assert named
+    assert named <= set(COMMANDS)
+
+
+def test_its_configurations_are_right(tmp_path: Path) -> None:
+    (tmp_path / "telegram-token").write_text("1:token")
+    blocks = [text for text in re.findall(r"```yaml\n(.*?)```", OPERATIONS, re.DOTALL) if "scrape_configs" not in text]
+    assert len(blocks) == 3
+    for number, text in enumerate(blocks):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(text)
+        load(path, {"HOME": str(tmp_path), "CREDENTIALS_DIRECTORY": str(tmp_path)})

@@ -148,4 +148,4 @@ def of_keys(access: Access, config: Config, now: Millis) -> Iterator[Remark]:
     elif not any(Scope.ADMIN in key.scopes for key in good):
         yield warning("no key has the scope admin", "clawatch keys create --name admin --scope admin")
     else:
-        yield fine(f"{len(good)} keys")
+        yield fine("1 key works" if len(good) == 1 else f"{len(good)} keys work")
