@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 Millis = int
@@ -33,6 +34,7 @@ class Moment(NamedTuple):
     mono: Millis
 
 
+@lru_cache(maxsize=4096)
 def iso(instant: Millis) -> str:
     """The instant in ISO 8601, UTC, with milliseconds and ``Z``."""
     seconds, millis = divmod(instant, 1000)

@@ -90,10 +90,11 @@ def series(
         raise Invalid("a series has steps of whole minutes and is grouped by agent, model or nothing")
     grain = next(grain for grain in _TABLES if step % grain == 0)
     per_step = step // grain
+    bucket = "bucket" if per_step == 1 else f"bucket / {per_step}"  # a bare column is in the table's own order
     keys = agents_matching(con, agents)
     rows = _summed(
         con,
-        f"SELECT bucket / {per_step} AS step, {_GROUPS[by]} AS part, {{sums}} FROM {_TABLES[grain]}"  # noqa: S608
+        f"SELECT {bucket} AS step, {_GROUPS[by]} AS part, {{sums}} FROM {_TABLES[grain]}"  # noqa: S608
         f" WHERE bucket >= ? AND bucket < ? AND {_OF_AGENTS} GROUP BY step, part",
         MEASURES,
         (-(-since // step) * per_step, -(-until // step) * per_step, keys, keys),
