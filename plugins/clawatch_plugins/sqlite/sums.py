@@ -95,7 +95,7 @@ def series(
     rows = _summed(
         con,
         f"SELECT {bucket} AS step, {_GROUPS[by]} AS part, {{sums}} FROM {_TABLES[grain]}"  # noqa: S608
-        f" WHERE bucket >= ? AND bucket < ? AND {_OF_AGENTS} GROUP BY step, part",
+        f" WHERE bucket >= ? AND bucket < ? AND {_OF_AGENTS} GROUP BY step{', part' if by else ''}",
         MEASURES,
         (-(-since // step) * per_step, -(-until // step) * per_step, keys, keys),
     )
