@@ -29,9 +29,10 @@ $(VENV)/.made:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@touch $@
 
+# Without the network that the dashboard needs, it says so and goes on without; any other error comes again.
 $(VENV)/.installed: $(VENV)/.made pyproject.toml hatch_build.py $(PAGE)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . 2>$(VENV)/install.log || { \
-	  echo "ClaWatch: installing with the dashboard failed ($(VENV)/install.log says why); going on without it" >&2; \
+	  grep -m1 -o 'ClaWatch: .*' $(VENV)/install.log >&2; \
 	  CLAWATCH_SKIP_DASHBOARD=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .; }
 	@touch $@
 
