@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,14 +20,15 @@ from clawatch.alerting.desk import Desk
 from clawatch.alerting.outbox import DELIVERY_TIMEOUT, Outbox, Worker, abandon_others
 from clawatch.alerting.routing import Route
 from clawatch.bus import Bus
+from clawatch.census import Census
 from clawatch.clock import SystemClock
 from clawatch.commands import Commands
 from clawatch.config.effective import Config
 from clawatch.config.loading import Loaded
 from clawatch.config.parts import Part
 from clawatch.deeds import Deeds
-from clawatch.domain.access import Scope
-from clawatch.domain.agents import Agent
+from clawatch.domain.access import CORE, Scope
+from clawatch.domain.agents import Agent, may_be_forgotten
 from clawatch.domain.journal import Committed, Unit
 from clawatch.domain.metrics import Metrics
 from clawatch.domain.redaction import Redactor
@@ -37,7 +39,7 @@ from clawatch.ingest import Ingest, redact_with
 from clawatch.journal import Journal
 from clawatch.lifecycle import Lifecycle
 from clawatch.outgoing import Outgoing
-from clawatch.ports import ClaWatchError, Clock, Core, PartReport, StorePort, StoreUnavailable
+from clawatch.ports import ClaWatchError, Clock, Core, NotFound, PartReport, StorePort, StoreUnavailable
 from clawatch.pulse import Pulse
 from clawatch.queries import Queries
 from clawatch.readings import Readings
@@ -58,6 +60,7 @@ CLOSE_WITHIN = 8.0
 """Seconds for everything above the store to end; the store gets what is left of the ten that people are promised."""
 PRUNE_BUDGET = 2_000
 PRUNE_ROUNDS = 500
+FORGET_AT_ONCE = 1_000
 
 
 class Relay:
@@ -194,7 +197,8 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         access.bound(kept.sock.getsockname()[1])
         await access.open()
         redactor = Redactor(config.redact)
-        ingest = Ingest(store, clock, (), redact_with(redactor.text, redactor.value), kept.metrics)
+        census = Census(fleet, config.limits.agents)
+        ingest = Ingest(store, clock, (), redact_with(redactor.text, redactor.value), kept.metrics, census)
         scheduler = Scheduler(clock, config.timezone, log)
         life.callback("scheduler", scheduler.close)
         http = Outgoing()
@@ -405,6 +409,7 @@ def _schedule_jobs(loaded: Loaded, core: Core, scheduler: Scheduler, store: Stor
                 return
 
     scheduler.every("retention", HOUR, prune)
+    scheduler.every("sessions", HOUR, partial(forget_sessions, core, loaded.config.retention.agents))
     for provided in loaded.registry.jobs.values():
         job = provided.part
         run = partial(job.run, core)
@@ -412,3 +417,12 @@ def _schedule_jobs(loaded: Loaded, core: Core, scheduler: Scheduler, store: Stor
             scheduler.every(job.name, job.period, run)
         if job.daily_at is not None:
             scheduler.daily(job.name, job.daily_at, run)
+
+
+async def forget_sessions(core: Core, after: Millis) -> None:
+    """Make room: agents that were a session each would fill memory, and nobody hears of them again."""
+    before = core.clock.now().wall - after
+    silent = (agent.id for agent in core.queries.agents(CORE) if may_be_forgotten(agent, before))
+    for agent_id in islice(silent, FORGET_AT_ONCE):
+        with suppress(NotFound):
+            await core.commands.remove_agent(agent_id, CORE)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from time import perf_counter
 
 from msgspec.structs import replace
 
+from clawatch.census import Census
 from clawatch.domain.access import Principal, Scope, check_agent_id
 from clawatch.domain.events import Event, Facts, RunReport
 from clawatch.domain.hashing import hash_value
@@ -15,6 +17,8 @@ from clawatch.domain.metrics import Metrics
 from clawatch.domain.time import Millis
 from clawatch.ports import ClaWatchError, Clock, Enricher, Receipt, StorePort
 
+SLICE = 200
+"""Events settled in one go; in between others have their turn, or a large batch would keep them waiting."""
 MAX_TEXT = 200
 """Characters kept of a name, host, kind or group an agent gives itself."""
 
@@ -26,7 +30,7 @@ Redact = Callable[[Event], Event]
 class Ingest:
     def __init__(
         self, store: StorePort, clock: Clock, enrichers: Sequence[Enricher], redact: Redact,
-        metrics: Metrics | None = None,
+        metrics: Metrics | None = None, census: Census | None = None,
     ) -> None:
         metrics = metrics or Metrics()
         self._seconds = metrics.histogram("clawatch_ingest_seconds", "From a batch's arrival to the end of its commit")
@@ -35,24 +39,37 @@ class Ingest:
         self._clock = clock
         self.enrichers = enrichers
         self._redact = redact
+        self._census = census or Census()
 
     async def accept(self, events: Sequence[Event], principal: Principal) -> Receipt:
         """See ``ports.IngestPort.accept``."""
         began = perf_counter()
+        admitted: list[str] = []
+        try:
+            receipt = await self._take(events, principal, admitted)
+        finally:
+            if admitted:
+                self._census.settle(admitted)
+        self._seconds.observe(perf_counter() - began)
+        return receipt
+
+    async def _take(self, events: Sequence[Event], principal: Principal, admitted: list[str]) -> Receipt:
         now = self._clock.now().wall
         settled: list[Event] = []
         rejected: list[tuple[int, str]] = []
         forbidden = 0
         for index, event in enumerate(events):
+            if index and index % SLICE == 0:
+                await asyncio.sleep(0)
             refusal = _refusal(event, principal)
-            if refusal is None:
+            full = None if refusal else self._census.admit(event.agent_id, principal.user, admitted)
+            if refusal is None and full is None:
                 settled.append(self._settle(event, now))
             else:
-                rejected.append((index, refusal[0]))
-                forbidden += refusal[1]
+                rejected.append((index, refusal[0] if refusal else str(full)))
+                forbidden += refusal is not None and refusal[1]
                 self._events.add(event.source, REJECTED)
         duplicates = await self._append(settled, now, principal) if settled else 0
-        self._seconds.observe(perf_counter() - began)
         return Receipt(
             accepted=len(settled) - duplicates,
             duplicates=duplicates,

@@ -13,6 +13,7 @@ from clawatch.alerting.desk import Desk
 from clawatch.alerting.outbox import Worker
 from clawatch.alerting.routing import Route
 from clawatch.bus import Bus
+from clawatch.census import Census
 from clawatch.commands import Commands
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.agents import Agent
@@ -127,6 +128,7 @@ def bench_with(clock: FakeClock) -> BenchMaker:
         routes: Sequence[Route] = (),
         alert_type: AlertType = AlertType.ERROR,
         downtime: Millis = 0,
+        most_agents: int = 10_000,
     ) -> Bench:
         store = store or MemoryStore()
         log = structlog.get_logger()
@@ -150,7 +152,7 @@ def bench_with(clock: FakeClock) -> BenchMaker:
             Worker(name, notifier, store, fleet, desk, commands, clock, log)
             for name, notifier in zip(names, notifiers, strict=True)
         ]
-        ingest = Ingest(store, clock, (), lambda event: event)
+        ingest = Ingest(store, clock, (), lambda event: event, census=Census(fleet, most_agents))
         return Bench(clock, store, journal, fleet, bus, desk, commands, controller, ingest, rules, workers)
 
     return make

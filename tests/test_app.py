@@ -11,13 +11,15 @@ from typing import Any
 
 import structlog
 
-from clawatch.app import Daemon, Kept, Relay, work
+from clawatch.app import Daemon, Kept, Relay, forget_sessions, work
 from clawatch.config.loading import load
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.alerts import Reason
+from clawatch.domain.commands import CommandType
 from clawatch.domain.deliveries import Outgoing
-from clawatch.domain.events import Event, EventType
+from clawatch.domain.events import Event, EventType, Facts
 from clawatch.domain.journal import Entry, Unit
+from clawatch.domain.time import DAY
 from clawatch.ports import StorePort, StoreUnavailable
 from clawatch.testing.clock import FakeClock
 from clawatch.testing.memory import MemoryStore
@@ -95,3 +97,20 @@ async def test_a_full_disk_keeps_it_neither_from_starting_nor_from_ending(tmp_pa
     async with working(tmp_path, store, clock, notifiers={"hook": hook}) as daemon, asyncio.timeout(5):
         while (await daemon.core.queries.system()).status != "degraded":
             await asyncio.sleep(0.01)
+
+
+async def test_sessions_are_forgotten_when_nothing_more_is_heard_of_them(tmp_path: Path, clock: FakeClock) -> None:
+    """Other agents stay, and so do those whose owner has paused them."""
+    beats = [
+        Event(agent_id=agent, type=EventType.HEARTBEAT, at=0, facts=Facts(kind=kind))
+        for agent, kind in (("session", "claude-code"), ("held", "claude-code"), ("worker", "script"))
+    ]
+    async with working(tmp_path, MemoryStore(), clock) as daemon:
+        await daemon.core.ingest.accept(beats, OWNER)
+        await daemon.core.commands.control("held", CommandType.PAUSE, OWNER)
+        clock.advance(29 * DAY)
+        await forget_sessions(daemon.core, 30 * DAY)
+        assert len(daemon.fleet) == 3
+        clock.advance(2 * DAY)
+        await forget_sessions(daemon.core, 30 * DAY)
+        assert {agent.id for agent in daemon.fleet} == {"held", "worker"}

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from clawatch.domain.access import Key, Scope, hash_secret
+from clawatch.domain.agents import MOST_AGENTS
 from clawatch.domain.alerts import Severity
 from clawatch.domain.time import DAY, HOUR, MINUTE, Millis
 from clawatch.ports import RetentionPolicy
@@ -161,6 +162,8 @@ class RetentionSettings(Settings):
     events: AgeOfAnHour = 30 * DAY
     rollups: RollupRetention = RollupRetention()
     alerts: AgeOfADay = 400 * DAY
+    agents: AgeOfADay = 30 * DAY
+    """Only those that are sessions, by when their events are gone too. Their costs stay."""
 
     @property
     def policy(self) -> RetentionPolicy:
@@ -175,6 +178,8 @@ class LimitSettings(Settings):
     ingest: Rate | None = None
     rest: Rate | None = RateLimit(600, MINUTE)
     login: Rate | None = RateLimit(10, MINUTE)
+    agents: int = Field(default=10_000, ge=1, le=MOST_AGENTS)
+    """Per user of keys."""
 
 
 class Price(Settings):

@@ -34,6 +34,8 @@ class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     name: str
     created_at: Millis
+    first_seq: int = 0
+    """Its enrolment's row in the journal. What came before it belongs to an agent of this id that was removed."""
     host: str = ""
     kind: str = ""
     group: str = ""
@@ -95,15 +97,20 @@ MAX_LABELS = 64
 """An agent's labels are merged from what it says, up to so many; beyond, what it adds is left out."""
 _MAX_SESSIONS = 8
 _LONGEST_SESSION_ID = 200
+MOST_AGENTS = 50_000
+"""How many there may be in all: about 2 KB of memory each, with what the rules keep of it."""
+EPHEMERAL = frozenset({"claude-code"})
+"""Kinds whose agents are sessions: they end for good, and would fill every list."""
 
 
-def enrol(event: Event, now: Millis, owner: str) -> Agent:
-    """The agent that a first event makes known."""
+def enrol(event: Event, now: Millis, owner: str, seq: int = 0) -> Agent:
+    """The agent that a first event, the row ``seq``, makes known."""
     name = event.facts.name if event.facts and event.facts.name else event.agent_id
     return Agent(
         id=event.agent_id,
         name=name,
         created_at=now,
+        first_seq=seq,
         owner=owner,
         watch_from=now,
     )
@@ -275,10 +282,24 @@ def with_session_cost(agent: Agent, session_id: str | None, amount: Nanos) -> di
     if session_id is None or len(session_id) > _LONGEST_SESSION_ID or not amount:
         return agent.session_costs
     costs = {key: cost for key, cost in agent.session_costs.items() if key != session_id}
-    costs[session_id] = agent.session_costs.get(session_id, 0) + amount
+    costs[session_id] = max(0, agent.session_costs.get(session_id, 0) + amount)
     if len(costs) > _MAX_SESSIONS:
         del costs[next(iter(costs))]
     return costs
+
+
+def is_gone(agent: Agent, since: Millis) -> bool:
+    """Whether it was a session that has come to rest, and nothing has been heard of it since then."""
+    return _is_silent_session(agent, since) and agent.status in (Status.STOPPED, Status.IDLE)
+
+
+def may_be_forgotten(agent: Agent, since: Millis) -> bool:
+    """As ``is_gone``, however it ended; but what its owner has paused or stopped stays so."""
+    return _is_silent_session(agent, since) and agent.control is Control.RUN
+
+
+def _is_silent_session(agent: Agent, since: Millis) -> bool:
+    return agent.kind in EPHEMERAL and max(agent.last_seen, agent.created_at) < since
 
 
 def counts_progress(agent: Agent) -> bool:

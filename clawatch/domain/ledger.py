@@ -115,7 +115,7 @@ class Posting:
                 if event.call_id is not None and name is names[0]:
                     self._complete(seq, event)
                 return Appended(seq, False)
-        agent = self._agent(event.agent_id) or enrol(event, self.now, owner)
+        agent = self._agent(event.agent_id) or enrol(event, self.now, owner, self._next_seq)
         if event.counters:
             event = self._settle_counters(event)
         counted = self._count(event)
@@ -140,7 +140,7 @@ class Posting:
         self._write(Fill(of=seq, event=filled), EntryKind.FILL, event.agent_id, counted)
         self._book(event.agent_id, counted)
         agent = self._agent(event.agent_id)
-        if agent is not None:
+        if agent is not None and seq >= agent.first_seq:
             self.agents[agent.id] = _with_totals(fold(agent, event), event.session_id, counted)
 
     def _settle_counters(self, event: Event) -> Event:
@@ -345,6 +345,7 @@ def counts(event: Event, rank_of: Callable[[SessionKey], int | None]) -> bool:
 
 
 def _with_totals(agent: Agent, session_id: str | None, counted: tuple[Counted, ...]) -> Agent:
+    """Never below 0: what a better signal takes back may have been spent before the agent was removed and came anew."""
     cost = past = tokens = errors = calls = unpriced = 0
     for one in counted:
         m = one.measures
@@ -358,14 +359,18 @@ def _with_totals(agent: Agent, session_id: str | None, counted: tuple[Counted, .
         return agent
     return replace(
         agent,
-        cost=min(agent.cost + cost, _MOST_IN_TOTAL),
-        past_cost=min(agent.past_cost + past, _MOST_IN_TOTAL),
+        cost=_total(agent.cost + cost),
+        past_cost=_total(agent.past_cost + past),
         session_costs=with_session_cost(agent, session_id, cost - past),
-        tokens=min(agent.tokens + tokens, _MOST_IN_TOTAL),
+        tokens=_total(agent.tokens + tokens),
         error_count=agent.error_count + errors,
         tool_calls=agent.tool_calls + calls,
-        unpriced_tokens=min(agent.unpriced_tokens + unpriced, _MOST_IN_TOTAL),
+        unpriced_tokens=_total(agent.unpriced_tokens + unpriced),
     )
+
+
+def _total(amount: int) -> int:
+    return max(0, min(amount, _MOST_IN_TOTAL))
 
 
 def _confirmed_activity(command: Command) -> Activity | None:

@@ -29,6 +29,8 @@ class EventFilter(Struct, frozen=True, kw_only=True):
     types: tuple[EventType, ...] = ()
     since: Millis | None = None
     until: Millis | None = None
+    from_seq: int = 0
+    """Only from this row on."""
 
 
 class AlertFilter(Struct, frozen=True, kw_only=True):

@@ -304,6 +304,7 @@ def _fits(entry: Entry, where: EventFilter) -> bool:
         and where.agent_id in (None, event.agent_id)
         and matches(where.agents, event.agent_id)
         and (not where.types or event.type in where.types)
+        and entry.seq >= where.from_seq
         and (where.since is None or event.at >= where.since)
         and (where.until is None or event.at <= where.until)
     )

@@ -196,6 +196,27 @@ async def test_a_removed_agent_is_gone(cw: Any) -> None:
     assert (await cw.ask("DELETE", "/api/agents/a")).status == 404
 
 
+async def test_what_a_removed_agent_has_done_stays_and_it_comes_back_as_a_new_one(cw: Any) -> None:
+    await cw.say("a", "cost", costUsd=2.5, sessionId="s")
+    await cw.ask("DELETE", "/api/agents/a")
+    await cw.say("a", "tool_call", toolName="Read")
+    agent = await cw.agent("a")
+    assert (agent["costUsd"], agent["errorCount"]) == (0, 0)
+    assert [event["type"] for event in agent["recentEvents"]] == ["tool_call"]
+    assert (await cw.get("/api/costs?agentId=a"))["totalUsd"] == 2.5
+    assert [event["type"] for event in (await cw.get("/api/events?agentId=a"))["events"]] == ["tool_call", "cost"]
+
+
+async def test_agents_beyond_the_limit_are_refused_with_the_remedy(run_cw: Any) -> None:
+    async with run_cw(limits={"agents": 1}) as cw:
+        await cw.say("one")
+        answer = await cw.ask("POST", "/api/events", json=[{"agentId": name, "type": "heartbeat"} for name in "ab"])
+        assert answer.status == 400
+        assert "has 1 agents already; delete some with DELETE /api/agents/:id" in answer.body["error"]
+        await cw.ask("DELETE", "/api/agents/one")
+        await cw.say("two")
+
+
 async def test_an_id_of_odd_characters_is_reached_by_its_escaped_form(cw: Any) -> None:
     odd = "ops/agent:1 <b>%20'\"*é"
     await cw.say(odd)

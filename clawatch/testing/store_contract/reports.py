@@ -3,9 +3,19 @@ from __future__ import annotations
 from clawatch.domain.agents import Control, Status
 from clawatch.domain.events import Activity, EventType, Phase, Signal, Tool, Usage
 from clawatch.domain.journal import ControlChanged, EntryKind, Fill, Removed, Silenced, Unit
+from clawatch.domain.money import nanos
 from clawatch.domain.time import MINUTE
 from clawatch.ports import EventFilter, StorePort
-from clawatch.testing.store_contract.examples import NOW, agent_named, call, cost_of, event, run_event, spend, sums
+from clawatch.testing.store_contract.examples import (
+    NOW,
+    agent_named,
+    call,
+    cost_of,
+    event,
+    run_event,
+    spend,
+    sums,
+)
 
 
 class ReportsContract:
@@ -90,6 +100,19 @@ class ReportsContract:
         agent = await agent_named(store, "a")
         assert (agent.cost, agent.created_at) == (0, NOW + MINUTE)
         assert len((await store.events(EventFilter(agent_id="a"), None, 10)).items) == 2
+        own = await store.events(EventFilter(agent_id="a", from_seq=agent.first_seq), None, 10)
+        assert [entry.seq for entry in own.items] == [agent.first_seq]
+
+    async def test_an_agent_that_came_back_has_nothing_of_what_was_before(self, store: StorePort) -> None:
+        """Neither a better signal nor a completed report takes from it what it never had."""
+        await store.append([spend(session_id="s", rank=1, usd=3), call("a", "c", usage=Usage(input=9))], NOW)
+        await store.commit(Unit(edges=(Removed(agent_id="a", by="ops"),)), NOW)
+        await store.append([event()], NOW + 1)
+        filled = call("a", "c", usage=Usage(input=9, cost=5), session_id=None)
+        await store.append([filled, spend(session_id="s", rank=2, usd=1)], NOW + 2)
+        agent = await agent_named(store, "a")
+        assert (agent.cost, agent.tokens, agent.unpriced_tokens, agent.tool_calls) == (0, 0, 0, 0)
+        assert cost_of(await store.costs(None, None, ("a",))) == nanos(1) + 5
 
     # -- runs
 

@@ -7,7 +7,7 @@ from aiohttp import web
 from clawatch.apis.envelopes import reply
 from clawatch.apis.routes import Handler, Param, Route
 from clawatch.domain.access import Principal, Scope
-from clawatch.domain.agents import Agent, Status
+from clawatch.domain.agents import Agent, is_gone
 from clawatch.domain.commands import CommandType
 from clawatch.domain.events import Event
 from clawatch.domain.time import DAY, Millis
@@ -21,8 +21,6 @@ from clawatch_plugins.clawatch.words import SEED_TYPES, STATUS_WORDS, WORD_OF
 VERBS = (CommandType.PAUSE, CommandType.RESUME, CommandType.STOP, CommandType.START, CommandType.RESTART)
 RECENT = 50
 """Seed CW-13."""
-EPHEMERAL = frozenset({"claude-code"})
-"""Kinds whose agents are sessions: they end for good, and would fill the list."""
 GONE_AFTER: Millis = DAY
 
 
@@ -42,7 +40,7 @@ class Agents:
         return (
             Route("GET", "/api/agents", self.list, Scope.READ, "All agents", gives=AgentList, params=params),
             Route("GET", one, self.detail, Scope.READ, "One agent and its recent events", gives=AgentDetail),
-            Route("DELETE", one, self.remove, Scope.CONTROL, "Forget an agent", gives=Done),
+            Route("DELETE", one, self.remove, Scope.CONTROL, "Forget an agent; its events and costs stay", gives=Done),
             *(
                 Route(
                     "POST", f"{one}/{verb}", self._control(verb), Scope.CONTROL, f"{verb.capitalize()} an agent",
@@ -62,13 +60,13 @@ class Agents:
             if (not words or WORD_OF[agent.status] in words)
             and (group is None or agent.group == group)
             and (not text or _mentions(agent, text))
-            and not _is_gone(agent, oldest)
+            and not is_gone(agent, oldest)
         ]
         return reply({"agents": shown, "pagination": Total(total=len(shown))})
 
     async def detail(self, request: web.Request, principal: Principal) -> web.Response:
         agent = self._core.queries.agent(request.match_info["id"], principal)
-        where = EventFilter(agent_id=agent.id, types=SEED_TYPES)
+        where = EventFilter(agent_id=agent.id, types=SEED_TYPES, from_seq=agent.first_seq)
         page = await self._core.queries.events(principal, where, limit=RECENT)
         recent = tuple(event_view(entry.seq, entry.body) for entry in page.items if isinstance(entry.body, Event))
         return reply(agent_detail(agent_view(agent, self._core.queries.controlling(agent)), recent))
@@ -81,6 +79,10 @@ class Agents:
         return control
 
     async def remove(self, request: web.Request, principal: Principal) -> web.Response:
+        """Forget an agent, not what it did: its events and costs stay in lists and reports.
+
+        When it reports again it is a new agent: totals at 0, and ``recentEvents`` from its new enrolment on.
+        """
         await self._core.commands.remove_agent(request.match_info["id"], principal)
         return reply(Done())
 
@@ -88,10 +90,3 @@ class Agents:
 def _mentions(agent: Agent, text: str) -> bool:
     return any(text in word.casefold() for word in (agent.id, agent.name, agent.host, agent.group))
 
-
-def _is_gone(agent: Agent, oldest: Millis) -> bool:
-    return (
-        agent.kind in EPHEMERAL
-        and agent.status in (Status.STOPPED, Status.IDLE)
-        and max(agent.last_seen, agent.created_at) < oldest
-    )

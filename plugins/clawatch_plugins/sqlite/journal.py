@@ -53,6 +53,7 @@ def events(
     before = head + 1 if cursor is None else _parsed(cursor)
     condition, arguments = _condition(con, where)
     lowest = tail if where.since is None else seq_before(con, where.since, tail, head) + 1
+    lowest = max(lowest, where.from_seq)
     found: list[Entry] = []
     window = _FIRST_WINDOW
     give_up = monotonic() + _LONGEST_SEARCH
