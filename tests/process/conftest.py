@@ -64,6 +64,7 @@ class Launcher:
     key: str = "cw_test-key-of-the-operator-0123456789"
     port: int = 0
     environment: dict[str, str] = field(default_factory=dict)
+    started: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     async def start(self, config: dict[str, Any] | None = None) -> Process:
         path = self.home / "config.yaml"
@@ -80,6 +81,7 @@ class Launcher:
                 stdout=asyncio.subprocess.PIPE, stderr=log,
                 env={**os.environ, "JOURNAL_STREAM": "", **self.environment},
             )
+        self.started.append(child)
         url, said = await self._address(child)
         self.port = int(url.rpartition(":")[2])
         return Process(child, url, self.key, said)
@@ -96,8 +98,13 @@ class Launcher:
 
 
 @pytest.fixture
-def launcher(tmp_path: Path) -> Launcher:
-    return Launcher(tmp_path)
+async def launcher(tmp_path: Path) -> AsyncIterator[Launcher]:
+    launcher = Launcher(tmp_path)
+    yield launcher
+    for child in launcher.started:  # what a test that failed has left behind
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
 
 
 @pytest.fixture
