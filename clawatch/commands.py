@@ -57,6 +57,8 @@ class Commands:
         """Open commands by agent and id, in order of request."""
         self._latest: dict[str, Command] = {}
         """The newest command that sets control, by agent."""
+        self.changed = 0
+        """See ``ports.QueriesPort.commands_changed``."""
         self._arrived = asyncio.Event()
         """Set, and replaced, when there is something new to hand out."""
         self._carrying: set[asyncio.Task[None]] = set()
@@ -81,10 +83,12 @@ class Commands:
             if isinstance(entry.body, CommandChanged):
                 self._take_in(entry.body.command)
             elif isinstance(entry.body, Removed):
+                self.changed += 1
                 self._open.pop(entry.agent_id, None)
                 self._latest.pop(entry.agent_id, None)
 
     def _take_in(self, command: Command) -> None:
+        self.changed += 1
         mine = self._open.setdefault(command.agent_id, {})
         if command.is_open:
             mine[command.id] = command

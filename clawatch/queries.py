@@ -68,6 +68,10 @@ class Queries:
     def controlling(self, agent: Agent) -> Controlling:
         return self._commands.controlling(agent)
 
+    @property
+    def commands_changed(self) -> int:
+        return self._commands.changed
+
     # -- what the store keeps
 
     async def events(

@@ -69,6 +69,11 @@ class QueriesPort(Protocol):
 
     def controlling(self, agent: Agent) -> Controlling: ...
 
+    @property
+    def commands_changed(self) -> int:
+        """How often commands have changed. While it stays, the same agent is controlled in the same way."""
+        ...
+
     async def events(
         self, principal: Principal, where: EventFilter, cursor: str | None = None, limit: int = 50
     ) -> Page[Entry]: ...
