@@ -54,14 +54,15 @@ class Agents:
         words = words_of(request, "status", STATUS_WORDS)
         group, text = text_of(request, "group"), (text_of(request, "q") or "").casefold()
         oldest = 0 if flag_of(request, "all") else self._core.clock.now().wall - GONE_AFTER
-        shown = [
-            self._shown.json_of(agent)
+        wanted = [
+            agent
             for agent in self._core.queries.agents(principal)
             if (not words or WORD_OF[agent.status] in words)
             and (group is None or agent.group == group)
             and (not text or _mentions(agent, text))
             and not is_gone(agent, oldest)
         ]
+        shown = self._shown.json_of_all(wanted)
         return reply({"agents": shown, "pagination": Total(total=len(shown))})
 
     async def detail(self, request: web.Request, principal: Principal) -> web.Response:
