@@ -199,6 +199,7 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         redactor = Redactor(config.redact)
         census = Census(fleet, config.limits.agents)
         ingest = Ingest(store, clock, (), redact_with(redactor.text, redactor.value), kept.metrics, census)
+        ingest.on_refused = fleet.hear
         scheduler = Scheduler(clock, config.timezone, log)
         life.callback("scheduler", scheduler.close)
         http = Outgoing()

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from clawatch.domain.agents import Agent
+from msgspec.structs import replace
+
+from clawatch.domain.agents import Agent, fold
+from clawatch.domain.events import Event
 from clawatch.domain.journal import Committed
 
 
@@ -32,6 +35,16 @@ class Fleet:
             self._owned[gone.owner] -= 1
             if not self._owned[gone.owner]:
                 del self._owned[gone.owner]
+
+    def hear(self, events: Iterable[Event]) -> None:
+        """Signs of life that could not be stored: for our disk's sake nobody is to be taken for silent."""
+        for event in events:
+            agent = self._agents.get(event.agent_id)
+            if agent is not None:
+                heard = fold(agent, event)
+                self._agents[agent.id] = replace(
+                    agent, last_seen=heard.last_seen, last_progress=heard.last_progress
+                )
 
     def get(self, agent_id: str) -> Agent | None:
         return self._agents.get(agent_id)

@@ -15,7 +15,7 @@ from clawatch.domain.events import Event, Facts, RunReport
 from clawatch.domain.hashing import hash_value
 from clawatch.domain.metrics import Metrics
 from clawatch.domain.time import Millis
-from clawatch.ports import ClaWatchError, Clock, Enricher, Receipt, StorePort
+from clawatch.ports import ClaWatchError, Clock, Enricher, Receipt, StorePort, StoreUnavailable
 
 SLICE = 200
 """Events settled in one go; in between others have their turn, or a large batch would keep them waiting."""
@@ -40,6 +40,8 @@ class Ingest:
         self.enrichers = enrichers
         self._redact = redact
         self._census = census or Census()
+        self.on_refused: Callable[[Sequence[Event]], None] = lambda events: None
+        """Called with what the store could not take."""
 
     async def accept(self, events: Sequence[Event], principal: Principal) -> Receipt:
         """See ``ports.IngestPort.accept``."""
@@ -81,9 +83,11 @@ class Ingest:
         """Store them; how many were known already."""
         try:
             appended = await self._store.append(settled, now, principal.user)
-        except ClaWatchError:
+        except ClaWatchError as error:
             for event in settled:
                 self._events.add(event.source, FAILED)
+            if isinstance(error, StoreUnavailable):
+                self.on_refused(settled)
             raise
         duplicates = 0
         for event, one in zip(settled, appended, strict=True):

@@ -12,6 +12,11 @@ from typing import Any
 
 import pytest
 
+from clawatch.domain.time import MINUTE
+from clawatch.ports import StoreUnavailable
+from clawatch.testing.app import run_app
+from clawatch.testing.clock import FakeClock
+
 Until = Callable[..., Awaitable[Any]]
 
 
@@ -25,6 +30,7 @@ async def test_a_full_disk_is_told_survived_and_recovered_from(
     })
     teller = teller_of(daemon)
     await teller.tell("silent")
+    beating = asyncio.create_task(teller.beat("alive"))
     acknowledged = await fill_up(teller, disk)
 
     refused = await teller.tell("busy", id="refused")
@@ -45,6 +51,8 @@ async def test_a_full_disk_is_told_survived_and_recovered_from(
     assert alert["timestamp"] < before
     assert set(await teller.ids("busy")) >= {*acknowledged, "after"}
     await until(lambda: is_healthy(teller))
+    assert hook.alerts() == {"silent"}  # whoever spoke was heard, though nothing could be stored
+    beating.cancel()
     assert len(hook.texts("notice")) == 1  # at most every quarter of an hour
     assert await daemon.stop() == 0
 
@@ -75,6 +83,34 @@ async def is_so(value: bool) -> bool:
 
 async def is_healthy(teller: Any) -> bool:
     return (await teller.get("/health"))[1]["status"] == "ok"
+
+
+async def test_whoever_speaks_while_nothing_can_be_stored_is_not_taken_for_silent(
+    tmp_path: Path, clock: FakeClock, hook: Any, until: Until, teller_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: Any) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    async with run_app(tmp_path, {"notifiers": {"hook": {"use": "webhook", "url": hook.url}}}, clock) as app:
+        teller = teller_of(app)
+        for agent in ("alive", "silent"):
+            await teller.tell(agent)
+        await app.settle()
+        with monkeypatch.context() as full:
+            for write in ("append", "commit"):
+                full.setattr(app.daemon.store, write, refuse)
+            for _ in range(8):
+                clock.advance(MINUTE)
+                assert (await teller.tell("alive")).status == 503
+                await app.settle()
+        await app.settle()
+        await until(lambda: is_so("silent" in hook.alerts()))
+        clock.advance(4 * MINUTE)
+        await app.settle()
+        assert hook.alerts() == {"silent"}
+        clock.advance(2 * MINUTE)
+        await app.settle()
+        await until(lambda: is_so(hook.alerts() == {"silent", "alive"}))
 
 
 async def test_a_daemon_killed_on_a_full_disk_starts_again_says_so_and_has_lost_nothing(
