@@ -41,18 +41,25 @@ class Storms:
 
     def __init__(self, notifier: str) -> None:
         self._notifier = notifier
-        self._rung: OrderedDict[Source, deque[Millis]] = OrderedDict()
+        self._rung: OrderedDict[Source, deque[Moment]] = OrderedDict()
+        """When the latest came about, on the wall clock, and when they were said, on the monotonic one."""
         self._storms: OrderedDict[Source, Storm] = OrderedDict()
 
     def is_one(self, row: Outgoing, owner: str, now: Moment) -> bool:
         """Whether this row is to be summed up rather than said by itself. The daemon's own words never are."""
         rung = self._rung.get((row.rule, owner)) if row.rule and row.reason in NEW else None
-        return rung is not None and len(rung) == STORM_SIZE and now.mono - rung[0] <= STORM_WINDOW
+        if rung is None or len(rung) < STORM_SIZE:
+            return False
+        # Said at once, as after an outage, or come about at once, however long it takes to get through them.
+        is_said_at_once = now.mono - rung[0].mono <= STORM_WINDOW
+        return is_said_at_once or abs(row.created_at - rung[0].wall) <= STORM_WINDOW
 
     def rang(self, row: Outgoing, owner: str, now: Moment) -> None:
         """A row was said by itself."""
         if row.reason in NEW:
-            self._rung.setdefault((row.rule, owner), deque(maxlen=STORM_SIZE)).append(now.mono)
+            self._rung.setdefault((row.rule, owner), deque(maxlen=STORM_SIZE)).append(
+                Moment(row.created_at, now.mono)
+            )
             _bound(self._rung)
 
     def absorb(self, row: Outgoing, owner: str, now: Moment) -> Outgoing:
@@ -87,6 +94,6 @@ class Storms:
         )
 
 
-def _bound(remembered: OrderedDict[Source, deque[Millis]] | OrderedDict[Source, Storm]) -> None:
+def _bound(remembered: OrderedDict[Source, deque[Moment]] | OrderedDict[Source, Storm]) -> None:
     if len(remembered) > MAX_REMEMBERED:
         remembered.popitem(last=False)
