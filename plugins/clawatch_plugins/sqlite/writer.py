@@ -18,6 +18,7 @@ from clawatch.domain.journal import Appended, Committed, Entry, Unit
 from clawatch.domain.time import Millis
 from clawatch.ports import ClaWatchError, Conflict, Invalid, StoreUnavailable
 from clawatch_plugins.sqlite.books import SqliteBooks
+from clawatch_plugins.sqlite.gathering import Gathering
 from clawatch_plugins.sqlite.opening import WriterLock
 from clawatch_plugins.sqlite.transaction import Transaction
 
@@ -118,6 +119,7 @@ class Writer:
         self._loop = loop
         self._release = release
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._gathering: Gathering[Job] = Gathering(loop, self._queue.put)
         self._waiting = 0
         self._is_closed = False
         self.trouble = ""
@@ -135,7 +137,7 @@ class Writer:
             raise StoreUnavailable("the disk is too slow: too much is waiting to be written")
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting += work.size
-        self._queue.put((work, future))
+        self._gathering.add((work, future))
         try:
             return await future
         finally:
@@ -144,6 +146,7 @@ class Writer:
     async def close(self) -> None:
         """Write what is waiting, then stop."""
         self._is_closed = True
+        self._gathering.hand_over()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
