@@ -22,6 +22,8 @@ from clawatch.fleet import Fleet
 from clawatch.ports import Clock, Notifier, StorePort, StoreUnavailable
 
 LEASE: Millis = 2 * MINUTE
+HOLDER = "daemon"
+"""One daemon at a time has the store: what it had claimed in a life that was killed is its own, at once."""
 DELIVERY_TIMEOUT = 60.0
 """Seconds a notifier may take for one notification."""
 CLAIM = 10
@@ -68,7 +70,6 @@ class Worker:
         self._poked = asyncio.Event()
         self._failures = 0
         self._held_until: Millis = 0
-        self._holder = new_id("holder", clock.now().wall)
         self._unsettled: dict[str, str | None] = {}
         """Rows that are done with, and their refs, until the store knows."""
         self._is_store_down = False
@@ -110,7 +111,7 @@ class Worker:
         if now.mono < self._held_until:
             return 0
         await self._settle()
-        rows = await self._store.claim(self.name, now.wall, CLAIM, now.wall + LEASE, self._holder)
+        rows = await self._store.claim(self.name, now.wall, CLAIM, now.wall + LEASE, HOLDER)
         for position, row in enumerate(rows):
             outcome = await self._handle(row)
             if isinstance(outcome, RetryLater):
