@@ -6,7 +6,7 @@ off: what they owe is tried again, and who calls them is told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,26 +79,36 @@ class GuardedVocabulary:
     def __init__(self, vocabulary: Vocabulary, guard: Guard) -> None:
         self.guard = guard
         self.name = vocabulary.name
-        self._vocabulary = vocabulary
+        self.vocabulary = vocabulary
+        """What is guarded; the plugin that brought it may have parts that share its memory."""
 
     def detects(self, resource: Mapping[str, Any], scope: str) -> bool:
         if self.guard.is_off:
             return False
         try:
-            return bool(self._vocabulary.detects(resource, scope))
+            return bool(self.vocabulary.detects(resource, scope))
         except Exception as error:
             self.guard.failed(error)
             return False
 
-    def map(self, records: Sequence[Any], now: Millis) -> Sequence[Event]:
+    def map(self, records: Sequence[Any], now: Millis) -> Iterator[Event | None]:
         """What it raises goes on to the door, which tells the client how many records were lost."""
         try:
-            events = [_event(event) for event in self._vocabulary.map(records, now)]
+            for event in self.vocabulary.map(records, now):
+                yield event if event is None else _event(event)
         except Exception as error:
             self.guard.failed(error)
             raise
         self.guard.failures = 0
-        return events
+
+    def accepted(self, events: Sequence[Event]) -> None:
+        remember = getattr(self.vocabulary, "accepted", None)
+        if remember is None:
+            return
+        try:
+            remember(events)
+        except Exception as error:
+            self.guard.failed(error)
 
 
 class GuardedController:

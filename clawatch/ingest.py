@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from time import perf_counter
 
 from msgspec.structs import replace
 
+from clawatch.apis.pace import Pace
 from clawatch.census import Census
 from clawatch.domain.access import Principal, Scope, check_agent_id
 from clawatch.domain.events import Event, Facts, RunReport
@@ -17,8 +17,6 @@ from clawatch.domain.metrics import Metrics
 from clawatch.domain.time import Millis
 from clawatch.ports import ClaWatchError, Clock, Enricher, Receipt, StorePort, StoreUnavailable
 
-SLICE = 200
-"""Events settled in one go; in between others have their turn, or a large batch would keep them waiting."""
 MAX_TEXT = 200
 """Characters kept of a name, host, kind or group an agent gives itself."""
 
@@ -60,9 +58,10 @@ class Ingest:
         settled: list[Event] = []
         rejected: list[tuple[int, str]] = []
         forbidden = 0
+        pace = Pace()
         for index, event in enumerate(events):
-            if index and index % SLICE == 0:
-                await asyncio.sleep(0)
+            if index:
+                await pace.step()
             refusal = _refusal(event, principal)
             full = None if refusal else self._census.admit(event.agent_id, principal.user, admitted)
             if refusal is None and full is None:

@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from clawatch.alerting import engine
 from clawatch.alerting.brake import Brake
 from clawatch.alerting.desk import Desk
+from clawatch.apis.pace import Pace
 from clawatch.commands import Commands
 from clawatch.domain.access import CORE
 from clawatch.domain.agents import Agent, Control
@@ -165,7 +166,9 @@ class Rules:
     async def _step(self) -> bool:
         now = self._clock.now()
         entries = await self._journal.read(self.offset, BATCH)
+        pace = Pace()
         for entry in entries:
+            await pace.step()
             # First of all, lest what cannot be taken in be read again and again.
             self.offset = entry.seq
             self._take_in(entry, now)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
+from clawatch.apis import pace
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.events import Event, EventType, Facts
 from clawatch.domain.time import HOUR
@@ -67,3 +70,15 @@ def test_everything_an_agent_wrote_freely_is_redacted() -> None:
     redact = redact_with(lambda text: text.replace("secret", "*"), lambda value: {"data": "*"} if value else value)
     event = redact(heartbeat(data={"data": "secret"}, error="a secret"))
     assert (event.data, event.error) == ({"data": "*"}, "a *")
+
+
+async def test_a_large_batch_does_not_keep_others_waiting(
+    bench_with: Any, owner: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = await bench_with()
+    monkeypatch.setattr(pace, "LONGEST", 0)
+    large = asyncio.create_task(bench.ingest.accept([heartbeat(f"a{i}") for i in range(100)], owner))
+    await asyncio.sleep(0)
+    assert (await bench.ingest.accept([heartbeat("other")], owner)).accepted == 1
+    assert not large.done(), "the other one came later, and was answered before"
+    assert (await large).accepted == 100

@@ -18,7 +18,7 @@ from clawatch.apis.telemetry import BadTelemetry, OtlpSignal
 Number = int | float | str | None
 
 
-class Wire(Struct, rename="camel"):
+class Wire(Struct, rename="camel", gc=False):
     """Named as the protobuf messages' fields, so that one reader reads both."""
 
 

@@ -41,7 +41,7 @@ class Encoding(StrEnum):
     PROTOBUF = "application/x-protobuf"
 
 
-class LogRecord(Struct, frozen=True, kw_only=True):
+class LogRecord(Struct, frozen=True, gc=False, kw_only=True):
     resource: Attributes
     scope: str
     name: str
@@ -55,7 +55,7 @@ class LogRecord(Struct, frozen=True, kw_only=True):
     span_id: str = ""
 
 
-class MetricPoint(Struct, frozen=True, kw_only=True):
+class MetricPoint(Struct, frozen=True, gc=False, kw_only=True):
     resource: Attributes
     scope: str
     name: str
@@ -79,13 +79,13 @@ class MetricPoint(Struct, frozen=True, kw_only=True):
         return hash_value([self.resource, self.scope, self.name, self.attributes])
 
 
-class SpanEvent(Struct, frozen=True):
+class SpanEvent(Struct, frozen=True, gc=False):
     name: str
     at: Millis
     attributes: Attributes
 
 
-class SpanRecord(Struct, frozen=True, kw_only=True):
+class SpanRecord(Struct, frozen=True, gc=False, kw_only=True):
     resource: Attributes
     scope: str
     name: str

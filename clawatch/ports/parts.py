@@ -118,13 +118,20 @@ class Vocabulary(Protocol):
         """Whether records with these resource attributes and this instrumentation scope are this client's."""
         ...
 
-    def map(self, records: Sequence[Any], now: Millis) -> Sequence[Event]:
-        """The events that records stand for: for each none, one or more.
+    def map(self, records: Sequence[Any], now: Millis) -> Iterable[Event | None]:
+        """The events that records stand for: for each none, one or more. May be a generator.
 
         ``records`` are the ``clawatch.apis.telemetry`` records of one request that this vocabulary detects, in
         order; what it does not know, it ignores. ``Event.rank`` carries the signal's rank for usage, from 1; the
-        highest that reported a session counts.
+        highest that reported a session counts. A generator that works long before its next event yields None in
+        between, so that others have their turn.
+
+        Whose records they are is judged only afterwards: nothing may be remembered of them here.
         """
+        ...
+
+    def accepted(self, events: Sequence[Event]) -> None:
+        """These of its events have been stored. A vocabulary that remembers nothing needs no such method."""
         ...
 
 

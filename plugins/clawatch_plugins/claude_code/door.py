@@ -116,8 +116,8 @@ async def open_hooks(settings: HooksSettings, core: Core) -> AsyncIterator[Api]:
 
 def _sessions(core: Core) -> Sessions:
     """The vocabulary's, so that it leaves turns to the hooks where there are any."""
-    mine = (one.sessions for one in core.vocabularies if isinstance(one, ClaudeCode))
-    return next(mine, None) or Sessions()
+    vocabularies = (getattr(one, "vocabulary", one) for one in core.vocabularies)  # the daemon guards each
+    return next((one.sessions for one in vocabularies if isinstance(one, ClaudeCode)), None) or Sessions()
 
 
 async def _tick(brake: Brake, core: Core) -> None:

@@ -17,7 +17,7 @@ from clawatch.apis.telemetry import LogRecord
 from clawatch.domain.events import Event, EventType, Phase, Signal, Tool, Turn
 from clawatch.domain.hashing import hash_value
 from clawatch_plugins.claude_code.identity import OTLP_SOURCE, Who, call_of_failure, call_of_prompt
-from clawatch_plugins.claude_code.sessions import Session, Sessions
+from clawatch_plugins.claude_code.sessions import Recent, Request, Session
 from clawatch_plugins.claude_code.usage import usage_of
 
 RANK = 3
@@ -27,10 +27,30 @@ _ENDS_TURNS = ("sdk", "repl_main_thread", "agent")
 beside it."""
 
 
-def map_log(record: LogRecord, who: Who, sessions: Sessions) -> Event | None:
+class Working:
+    """The requests that went on with a call of a tool: those remembered, and those of the records being mapped."""
+
+    def __init__(self, known: Recent[Request]) -> None:
+        self._known = known
+        self._new: set[Request] = set()
+
+    def add(self, request: Request) -> None:
+        self._new.add(request)
+
+    def __contains__(self, request: Request) -> bool:
+        return request in self._new or request in self._known
+
+
+def work_of(event: Event) -> Request | None:
+    """The request that a tool's call goes on, as the event of that call tells it."""
+    request = event.data.get("requestId") if event.type is EventType.TOOL_CALL else None
+    return (_session_of(event), request) if isinstance(request, str) else None
+
+
+def map_log(record: LogRecord, who: Who, working: Working) -> Event | None:
     """The event a log record stands for; None for a mere sign of life."""
     make = TABLE.get(_name(record))
-    return None if make is None else make(_blank(record, who), record.attributes, sessions)
+    return None if make is None else make(_blank(record, who), record.attributes, working)
 
 
 def _name(record: LogRecord) -> str:
@@ -58,7 +78,7 @@ def _id(record: LogRecord, who: Who) -> str | None:
     return None if sequence is None else f"log:{who.session_id}:{record.at}:{sequence}"
 
 
-def _user_prompt(event: Event, told: Mapping[str, Any], sessions: Sessions) -> Event:
+def _user_prompt(event: Event, told: Mapping[str, Any], working: Working) -> Event:
     return replace(
         event,
         type=EventType.MESSAGE,
@@ -68,7 +88,7 @@ def _user_prompt(event: Event, told: Mapping[str, Any], sessions: Sessions) -> E
     )
 
 
-def _assistant_response(event: Event, told: Mapping[str, Any], sessions: Sessions) -> Event:
+def _assistant_response(event: Event, told: Mapping[str, Any], working: Working) -> Event:
     return replace(
         event,
         type=EventType.MESSAGE,
@@ -77,9 +97,9 @@ def _assistant_response(event: Event, told: Mapping[str, Any], sessions: Session
     )
 
 
-def _api_request(event: Event, told: Mapping[str, Any], sessions: Sessions) -> Event:
+def _api_request(event: Event, told: Mapping[str, Any], working: Working) -> Event:
     request = text(told, "request_id")
-    is_answered = (_session_of(event), request) not in sessions.working and _carries_on(told)
+    is_answered = (_session_of(event), request) not in working and _carries_on(told)
     return replace(
         event,
         type=EventType.COST,
@@ -91,7 +111,7 @@ def _api_request(event: Event, told: Mapping[str, Any], sessions: Sessions) -> E
     )
 
 
-def _api_error(event: Event, told: Mapping[str, Any], sessions: Sessions) -> Event:
+def _api_error(event: Event, told: Mapping[str, Any], working: Working) -> Event:
     ends_turn = _carries_on(told)
     return replace(
         event,
@@ -115,10 +135,10 @@ def _carries_on(told: Mapping[str, Any]) -> bool:
     return (text(told, "query_source") or _ENDS_TURNS[0]).startswith(_ENDS_TURNS)
 
 
-def _tool_decision(event: Event, told: Mapping[str, Any], sessions: Sessions) -> Event:
+def _tool_decision(event: Event, told: Mapping[str, Any], working: Working) -> Event:
     request = text(told, "request_id")
     if request is not None:
-        sessions.working.add((_session_of(event), request))
+        working.add((_session_of(event), request))
     is_blocked = told.get("decision") == "reject"
     return replace(
         event,
@@ -126,12 +146,12 @@ def _tool_decision(event: Event, told: Mapping[str, Any], sessions: Sessions) ->
         call_id=text(told, "tool_use_id"),
         phase=Phase.START,
         tool=_tool(told, is_blocked=is_blocked),
-        data=_data(decision=text(told, "decision"), decidedBy=text(told, "source")),
+        data=_data(decision=text(told, "decision"), decidedBy=text(told, "source"), requestId=request),
         turn=None if is_blocked else Turn.OPEN,
     )
 
 
-def _tool_result(event: Event, told: Mapping[str, Any], sessions: Sessions) -> Event:
+def _tool_result(event: Event, told: Mapping[str, Any], working: Working) -> Event:
     ok = flag(told, "success")
     return replace(
         event,
@@ -167,12 +187,12 @@ def _args_hash(arguments: str | None) -> str | None:
         return hash_value(arguments)
 
 
-def _work(event: Event, told: Mapping[str, Any], sessions: Sessions) -> Event:
+def _work(event: Event, told: Mapping[str, Any], working: Working) -> Event:
     """Something went on that nobody needs to read."""
     return replace(event, is_hidden=True)
 
 
-TABLE: dict[str, Callable[[Event, Mapping[str, Any], Sessions], Event]] = {
+TABLE: dict[str, Callable[[Event, Mapping[str, Any], Working], Event]] = {
     "user_prompt": _user_prompt,
     "assistant_response": _assistant_response,
     "api_request": _api_request,

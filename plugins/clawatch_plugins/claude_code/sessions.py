@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T", bound=Hashable)
 Session = tuple[str, str]
 """Agent and session: whoever reports another agent's session says nothing of that agent."""
+Request = tuple[Session, str | None]
+"""A request to the model."""
 _CAPACITY = 4096
 
 
@@ -31,10 +33,10 @@ class Recent(Generic[T]):
 
 
 class Sessions:
+    """Only what was accepted is remembered: whose reports they are is not known before."""
+
     def __init__(self) -> None:
-        self.seen: Recent[Session] = Recent()
-        """Sessions that have been told of."""
         self.hooked: Recent[Session] = Recent()
         """Sessions whose hooks report. They know the turn exactly; logs only infer it."""
-        self.working: Recent[tuple[Session, str | None]] = Recent()
+        self.working: Recent[Request] = Recent()
         """Requests to the model that were answered with a call of a tool, so that the turn goes on."""

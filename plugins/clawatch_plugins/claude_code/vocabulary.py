@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from clawatch.apis.telemetry import LogRecord, MetricPoint, Record, SpanRecord
 from clawatch.domain.events import Event, EventType, Signal, Turn
 from clawatch.domain.time import Millis
 from clawatch_plugins.claude_code.identity import KIND, OTLP_SOURCE, Who, identify
-from clawatch_plugins.claude_code.logs import map_log
+from clawatch_plugins.claude_code.logs import Working, map_log, work_of
 from clawatch_plugins.claude_code.metrics import measures_of, tally
 from clawatch_plugins.claude_code.sessions import Session, Sessions
 from clawatch_plugins.claude_code.spans import map_span, outcomes
@@ -30,35 +30,49 @@ class ClaudeCode:
         """See ``ports.Vocabulary``. The service's name can be overridden by its user, the scope cannot."""
         return scope == _SCOPE or scope.startswith(f"{_SCOPE}.") or resource.get("service.name") == KIND
 
-    def map(self, records: Sequence[Any], now: Millis) -> list[Event]:
+    def map(self, records: Sequence[Any], now: Millis) -> Iterator[Event | None]:
         """See ``ports.Vocabulary``."""
         told: list[Told] = []
         for record in records:
+            yield None
             who = identify(record.resource, record.attributes)
             if who is not None:
                 told.append((_dated(record, now), who))
-        events = self._events(told)
-        beats = _signs_of_life(told, {(event.agent_id, event.session_id) for event in events})
-        return [*self._openings(told), *(self._without_guess(event) for event in events), *beats]
+        yield from self._openings(told)
+        spoken: set[tuple[str, str | None]] = set()
+        for event in self._events(told):
+            if event is not None:
+                spoken.add((event.agent_id, event.session_id))
+                event = self._without_guess(event)
+            yield event
+        yield from _signs_of_life(told, spoken)
 
-    def _events(self, told: Sequence[Told]) -> list[Event]:
-        events: list[Event] = []
+    def accepted(self, events: Sequence[Event]) -> None:
+        """See ``ports.Vocabulary``."""
+        for event in events:
+            request = work_of(event)
+            if request is not None:
+                self.sessions.working.add(request)
+
+    def _events(self, told: Sequence[Told]) -> Iterator[Event | None]:
         usage: list[tuple[MetricPoint, Who]] = []
         worked = outcomes(record for record, _ in told if isinstance(record, SpanRecord))
+        working = Working(self.sessions.working)
         for record, who in told:
-            event: Event | None = None
             if isinstance(record, LogRecord):
-                event = map_log(record, who, self.sessions)
+                yield map_log(record, who, working)
             elif isinstance(record, SpanRecord):
-                event = map_span(record, who, worked)
+                yield map_span(record, who, worked)
             elif measures_of(record):
                 usage.append((record, who))
-            if event is not None:
-                events.append(event)
-        return events + tally(usage)
+                yield None
+        yield from tally(usage)
 
     def _openings(self, told: Sequence[Told]) -> list[Event]:
-        """For each session told of for the first time: it works in turns, and rests until a prompt says otherwise."""
+        """For each session: it works in turns, and rests until a prompt says otherwise.
+
+        Told with every request, since nobody knows whether the last one was taken; by its id it counts once.
+        """
         first: dict[Session, tuple[Millis, Record, Who]] = {}
         for record, who in told:
             at = record.at if isinstance(record, LogRecord) else record.started or record.at
@@ -68,7 +82,7 @@ class ClaudeCode:
         return [
             _opening(at, record, who)
             for session, (at, record, who) in first.items()
-            if self.sessions.seen.add(session) and session not in self.sessions.hooked
+            if session not in self.sessions.hooked
         ]
 
     def _without_guess(self, event: Event) -> Event:

@@ -24,7 +24,7 @@ from clawatch_plugins.clawatch.asking import (
     text_of,
     words_of,
 )
-from clawatch_plugins.clawatch.parsing import Batch, parse
+from clawatch_plugins.clawatch.parsing import Batch, parse_in_turns
 from clawatch_plugins.clawatch.posting import EventPosted
 from clawatch_plugins.clawatch.views import command_to_do, event_view
 from clawatch_plugins.clawatch.wire import CommandToDo, EventList, NothingTaken, Rejected, Taken
@@ -57,7 +57,8 @@ class Events:
     async def post(self, request: web.Request, principal: Principal) -> web.Response:
         body = await read_body(request, MAX_BODY)
         origin = Origin.LATE if request.headers.get(SPOOL, "").strip() == "1" else Origin.LIVE
-        batch = parse(body, request.content_type in _LINES, self._core.clock.now().wall, origin)
+        is_lines = request.content_type in _LINES
+        batch = await parse_in_turns(body, is_lines, self._core.clock.now().wall, origin)
         receipt = await self._core.ingest.accept(batch.events, principal) if batch.events else _NOTHING
         refused = _refused(batch, receipt)
         if refused and not receipt.accepted and not receipt.duplicates:

@@ -11,12 +11,13 @@ from msgspec import Struct
 
 from clawatch.apis.bodies import MAX_BODY, read_body
 from clawatch.apis.envelopes import Refused, problem_of
+from clawatch.apis.pace import Pace
 from clawatch.apis.routes import Api, Handler, Problem, Route
 from clawatch.apis.telemetry import Encoding, OtlpSignal, Record, decode
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.events import Event
 from clawatch.domain.time import Millis
-from clawatch.ports import ClaWatchError, Core, Vocabulary
+from clawatch.ports import ClaWatchError, Core, Receipt, Vocabulary
 from clawatch.settings import Settings
 from clawatch_plugins.otlp.answers import accepted, refusal
 
@@ -39,6 +40,8 @@ class Mapped(Struct):
     """What a request's records came to. ``lost``: records whose vocabulary failed."""
 
     events: list[Event]
+    vocabularies: list[Vocabulary]
+    """Whose each event is."""
     lost: int = 0
 
 
@@ -73,28 +76,36 @@ class Door:
     async def _take(
         self, request: web.Request, principal: Principal, signal: OtlpSignal, encoding: Encoding
     ) -> web.Response:
-        mapped = self._map(await _records(request, signal, encoding), self._core.clock.now().wall)
+        mapped = await self._map(await _records(request, signal, encoding), self._core.clock.now().wall)
         if not mapped.events:
             why = "their vocabulary failed; see the daemon's log" if mapped.lost else ""
             return accepted(signal, encoding, mapped.lost, why)
         receipt = await self._core.ingest.accept(mapped.events, principal)
+        _tell(mapped, receipt)
         if receipt.forbidden and not receipt.accepted and not receipt.duplicates:
             raise Refused(403, receipt.rejected[0][1], "forbidden")
         reasons = sorted({reason for _, reason in receipt.rejected})
         return accepted(signal, encoding, len(receipt.rejected) + mapped.lost, "; ".join(reasons[:3]))
 
-    def _map(self, records: Iterable[Record], now: Millis) -> Mapped:
-        mapped = Mapped([])
+    async def _map(self, records: Iterable[Record], now: Millis) -> Mapped:
+        mapped, pace = Mapped([], []), Pace()
         for vocabulary, mine in self._by_client(records):
             if vocabulary is None:
                 self.ignored += len(mine)
                 self._note_stranger(mine[0])
                 continue
+            events: list[Event] = []
             try:
-                mapped.events += vocabulary.map(mine, now)
+                for event in vocabulary.map(mine, now):
+                    if event is not None:
+                        events.append(event)
+                    await pace.step()
             except Exception:
                 self._core.log.exception("otlp.vocabulary_failed", vocabulary=vocabulary.name, records=len(mine))
                 mapped.lost += len(mine)
+                continue
+            mapped.events += events
+            mapped.vocabularies += [vocabulary] * len(events)
         return mapped
 
     def _by_client(self, records: Iterable[Record]) -> list[tuple[Vocabulary | None, Sequence[Record]]]:
@@ -118,6 +129,17 @@ class Door:
         if client not in self._strangers and len(self._strangers) < _MAX_STRANGERS:
             self._strangers.add(client)
             self._core.log.info("otlp.unknown_client", client=client, scope=record.scope[:100])
+
+
+def _tell(mapped: Mapped, receipt: Receipt) -> None:
+    """Tell each vocabulary which of its events were taken."""
+    refused = {index for index, _ in receipt.rejected}
+    taken: dict[int, tuple[Vocabulary, list[Event]]] = {}
+    for index, (event, vocabulary) in enumerate(zip(mapped.events, mapped.vocabularies, strict=True)):
+        if index not in refused:
+            taken.setdefault(id(vocabulary), (vocabulary, []))[1].append(event)
+    for vocabulary, events in taken.values():
+        vocabulary.accepted(events)
 
 
 async def _records(request: web.Request, signal: OtlpSignal, encoding: Encoding) -> list[Record]:

@@ -91,6 +91,13 @@ class World:
     async def say(self, *events: Event) -> Receipt:
         return await self.ingest.accept(events, KEY)
 
+    async def hear(self, records: Sequence[Any]) -> Receipt:
+        """Records of one request, as the OpenTelemetry door would take them."""
+        events = [event for event in self.vocabulary.map(records, self.clock.now().wall) if event is not None]
+        receipt = await self.say(*events)
+        self.vocabulary.accepted(events)
+        return receipt
+
     async def replay(self, file: Path) -> None:
         """One recorded request, as its door would take it."""
         if file.name.endswith(".http.json"):
@@ -104,7 +111,7 @@ class World:
         signal = OtlpSignal(file.name.split("_")[1].split(".")[0])
         encoding = Encoding.PROTOBUF if file.suffix == ".pb" else Encoding.JSON
         records = decode(file.read_bytes(), signal, encoding)
-        await self.say(*self.vocabulary.map(records, self.clock.now().wall))
+        await self.hear(records)
 
     async def serve(self, api: Api) -> TestClient[Any, Any]:
         app = web.Application()

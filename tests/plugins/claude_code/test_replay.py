@@ -179,5 +179,5 @@ async def test_logs_replace_what_spans_have_told_of_a_session(tools: SimpleNames
         for at, name in ((2_000, "r1"), (3_000, "r2"))
     ]
     for records in ([span], logs, [span]):
-        await world.say(*world.vocabulary.map(records, world.clock.now().wall))
+        await world.hear(records)
     assert (world.only.cost, world.only.tokens, world.only.unpriced_tokens) == (1_000_000, 220, 0)

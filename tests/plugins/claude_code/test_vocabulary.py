@@ -34,13 +34,20 @@ def point(name: str, value: float, at: int = 2_000, started: int = 1_000, **attr
 
 @pytest.fixture
 def vocabulary() -> ClaudeCode:
-    made = ClaudeCode()
-    made.sessions.seen.add(SESSION)  # its opening is a test of its own
-    return made
+    return ClaudeCode()
+
+
+def mapped(vocabulary: ClaudeCode, *records: Any) -> list[Event]:
+    return [event for event in vocabulary.map(records, NOW) if event is not None]
+
+
+def told(vocabulary: ClaudeCode, *records: Any) -> list[Event]:
+    """Without the openings of sessions, which are a test of their own."""
+    return [event for event in mapped(vocabulary, *records) if not str(event.id).startswith("session:")]
 
 
 def one(vocabulary: ClaudeCode, *records: Any) -> Event:
-    (event,) = vocabulary.map(records, NOW)
+    (event,) = told(vocabulary, *records)
     return event
 
 
@@ -56,13 +63,12 @@ def test_agents_go_by_session_unless_their_operator_names_them(vocabulary: Claud
     assert event.facts is not None
     assert (event.agent_id, event.session_id, event.facts.host) == ("claude-code:s1", "s1", "laptop")
     assert (event.facts.name, event.facts.group) == ("Claude Code s1", "claude-code:laptop")
-    vocabulary.sessions.seen.add(("build-1", "s1"))
     named = one(vocabulary, log("tool_result", resource={**RESOURCE, "clawatch.agent.id": "build-1"}))
     assert (named.agent_id, named.session_id) == ("build-1", "s1")
 
 
 def test_without_a_session_nothing_is_counted(vocabulary: ClaudeCode) -> None:
-    assert vocabulary.map([log("api_request", session__id=None, cost_usd=1)], NOW) == []
+    assert mapped(vocabulary, log("api_request", session__id=None, cost_usd=1)) == []
 
 
 def test_input_includes_what_was_cached_and_money_is_exact(vocabulary: ClaudeCode) -> None:
@@ -114,7 +120,7 @@ def test_arguments_hash_as_the_hooks_hash_them(vocabulary: ClaudeCode) -> None:
 
 def test_an_answer_without_a_call_of_a_tool_ends_the_turn(vocabulary: ClaudeCode) -> None:
     def turns(*records: LogRecord) -> list[Turn | None]:
-        return [event.turn for event in vocabulary.map(records, NOW)]
+        return [event.turn for event in told(vocabulary, *records)]
 
     decision = log("tool_decision", decision="accept", tool_name="Bash", tool_use_id="t1", request_id="r1")
     assert turns(log("user_prompt"), decision, log("api_request", request_id="r1", cost_usd=1)) == [
@@ -130,7 +136,8 @@ def test_who_reports_another_agent_s_session_says_nothing_of_that_agent(vocabula
     vocabulary.sessions.hooked.add(("mine-1", "s1"))
     assert one(vocabulary, log("user_prompt")).turn is Turn.OPEN
     forged = {**RESOURCE, "clawatch.agent.id": "mine-1"}
-    vocabulary.map([log("tool_decision", resource=forged, request_id="r1"), log("user_prompt", resource=forged)], NOW)
+    records = [log("tool_decision", resource=forged, request_id="r1"), log("user_prompt", resource=forged)]
+    vocabulary.accepted(mapped(vocabulary, *records))
     assert one(vocabulary, log("api_request", request_id="r1")).turn is Turn.CLOSED
 
 
@@ -160,10 +167,20 @@ def test_a_record_without_a_time_happened_now(vocabulary: ClaudeCode) -> None:
 
 def test_a_session_first_told_of_rests_until_a_prompt_says_otherwise() -> None:
     vocabulary = ClaudeCode()
-    opening, prompt = vocabulary.map([log("user_prompt", at=5_000), log("plugin_loaded", at=4_000)], NOW)
+    opening, prompt = mapped(vocabulary, log("user_prompt", at=5_000), log("plugin_loaded", at=4_000))
     assert (opening.turn, opening.at, opening.is_progress) == (Turn.CLOSED, 4_000, False)
     assert prompt.turn is Turn.OPEN
-    assert [event.turn for event in vocabulary.map([log("user_prompt")], NOW)] == [Turn.OPEN]
+    again, _ = mapped(vocabulary, log("user_prompt"))
+    assert again.id == opening.id, "so that the store counts it once, whichever of the two was taken"
+
+
+def test_a_report_that_was_not_taken_leaves_nothing_behind(vocabulary: ClaudeCode) -> None:
+    """Only the store knows whether its sender may speak for the session, and whether it was kept."""
+    decision = log("tool_decision", decision="accept", request_id="r1")
+    events = mapped(vocabulary, decision)
+    assert one(vocabulary, log("api_request", request_id="r1")).turn is Turn.CLOSED
+    vocabulary.accepted(events)
+    assert one(vocabulary, log("api_request", request_id="r1")).turn is None
 
 
 def test_deltas_are_usage_of_one_session_and_model(vocabulary: ClaudeCode) -> None:
@@ -190,7 +207,7 @@ def test_cumulative_sums_are_counters(vocabulary: ClaudeCode) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 1e300])
 def test_absurd_sums_are_a_sign_of_life(vocabulary: ClaudeCode, value: float) -> None:
-    for event in vocabulary.map([point("cost.usage", value), point("token.usage", value, type="input")], NOW):
+    for event in told(vocabulary, point("cost.usage", value), point("token.usage", value, type="input")):
         assert event.usage is None
 
 

@@ -56,6 +56,7 @@ class EachOne:
     def __init__(self, client: str, is_broken: bool = False) -> None:
         self.name = client
         self._is_broken = is_broken
+        self.remembered: list[Event] = []
 
     def detects(self, resource: dict[str, Any], scope: str) -> bool:
         return resource.get("service.name") == self.name
@@ -65,12 +66,15 @@ class EachOne:
             raise RuntimeError("a bug")
         return [Event(agent_id=self.name, type=EventType.HEARTBEAT, at=record.at or now) for record in records]
 
+    def accepted(self, events: Sequence[Event]) -> None:
+        self.remembered += events
+
 
 class Exporter:
     """An OTLP exporter and the far side of what it reaches."""
 
-    def __init__(self, client: TestClient[Any, Any], ingest: FakeIngest, door: Door) -> None:
-        self.client, self.ingest, self.door = client, ingest, door
+    def __init__(self, client: TestClient[Any, Any], ingest: FakeIngest, door: Door, known: EachOne) -> None:
+        self.client, self.ingest, self.door, self.known = client, ingest, door, known
 
     async def send(self, body: Any, path: str = "/v1/logs", **headers: str) -> ClientResponse:
         sent = {"Content-Type": "application/json", **{key.replace("_", "-"): value for key, value in headers.items()}}
@@ -82,10 +86,10 @@ class Exporter:
 
 @pytest.fixture
 async def exporter() -> AsyncIterator[Exporter]:
-    ingest = FakeIngest()
+    ingest, known = FakeIngest(), EachOne("claude-code")
     core = Core(
         ingest=ingest, queries=None, commands=None, access=None, bus=None, clock=FakeClock(), scheduler=None,
-        http=None, log=structlog.get_logger(), vocabularies=(EachOne("claude-code"), EachOne("broken", is_broken=True)),
+        http=None, log=structlog.get_logger(), vocabularies=(known, EachOne("broken", is_broken=True)),
     )  # type: ignore[arg-type]
     door = Door(core)
     app = web.Application()
@@ -94,7 +98,7 @@ async def exporter() -> AsyncIterator[Exporter]:
     server = TestServer(app)
     await server.start_server(auto_decompress=False)
     async with TestClient(server) as client:
-        yield Exporter(client, ingest, door)
+        yield Exporter(client, ingest, door, known)
 
 
 def anonymous(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -179,6 +183,16 @@ async def test_what_was_rejected_is_told_as_a_partial_success(exporter: Exporter
     packed = ExportLogsServiceResponse.FromString(await (await exporter.send(PACKED.read_bytes(), **PROTOBUF)).read())
     assert packed.partial_success.rejected_log_records == 1
     assert packed.partial_success.error_message.startswith("an agent id")
+
+
+async def test_a_vocabulary_hears_which_of_its_events_were_taken(exporter: Exporter) -> None:
+    body = json.dumps({"resourceLogs": [of("claude-code", 3)]})
+    exporter.ingest.is_down = True
+    assert (await exporter.send(body)).status == 503
+    assert exporter.known.remembered == []
+    exporter.ingest.is_down, exporter.ingest.rejected = False, ((1, "not yours"),)
+    await exporter.send(body)
+    assert exporter.known.remembered == [exporter.ingest.events[0], exporter.ingest.events[2]]
 
 
 @pytest.mark.parametrize(
@@ -273,5 +287,9 @@ class _Payload:
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    async def iter_any(self) -> AsyncIterator[bytes]:
-        yield self._body
+    async def readany(self) -> bytes:
+        body, self._body = self._body, b""
+        return body
+
+    def at_eof(self) -> bool:
+        return not self._body
