@@ -100,6 +100,7 @@ async def _run(loaded: Loaded, read: Callable[[], Loaded], quiet: bool) -> None:
                 async with work(current, kept, clock, log) as daemon:
                     if good is None:
                         await _greet(daemon, key, quiet)
+                        calm_collector()
                     good = current
                     supervision.ready(daemon.status)
                     following = await _next(current, read, signals, supervision, log)
@@ -176,6 +177,15 @@ async def _greet(daemon: Daemon, key: str | None, quiet: bool) -> None:
             click.echo(f"the admin key, shown this once: {key}")
     click.echo(f"listening on {daemon.url}")
     sys.stdout.flush()
+
+
+def calm_collector() -> None:
+    """What the start has made is there for good: the garbage collector need not look through it again and again."""
+    import gc
+
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def is_journal(descriptor: int) -> bool:
