@@ -313,7 +313,9 @@ class Opening:
 
 
 def _settings_for(config: Config) -> Callable[[str, Agent], Any]:
-    settings = config.rule_book.settings
+    settings, base = config.rule_book.settings, config.rule_book.base
+    if not config.rule_book.overrides:
+        return lambda rule, agent: base[rule]
     return lambda rule, agent: settings(rule, agent.id, agent.group)
 
 

@@ -45,12 +45,13 @@ class Running:
         So is one whose findings could not be stored: they would take the others' with them.
         """
         try:
-            found = _checked(judge(*arguments) or ())
+            found = judge(*arguments)
+            checked = _checked(found) if found else []  # mostly there is nothing
         except Exception as error:
             self._failed(error, log)
             return []
         self.failures = 0
-        return found
+        return checked
 
     def _failed(self, error: Exception, log: FilteringBoundLogger) -> None:
         self.failures += 1
