@@ -129,8 +129,8 @@ async def open_page(site: Site, browser: Any) -> AsyncIterator[Callable[..., Awa
     complaints: list[str] = []
     contexts: list[Any] = []
 
-    async def open_page(path: str = "/", width: int = 1280, height: int = 800) -> Any:
-        context = await browser.new_context(viewport={"width": width, "height": height})
+    async def open_page(path: str = "/", width: int = 1280, height: int = 800, **wanted: Any) -> Any:
+        context = await browser.new_context(viewport={"width": width, "height": height}, **wanted)
         contexts.append(context)
         page = await context.new_page()
         page.set_default_timeout(15_000)
