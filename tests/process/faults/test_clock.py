@@ -65,7 +65,7 @@ async def watched(launcher: Any, hook: Any, tmp_path: Path) -> AsyncIterator[Wat
     }
     daemon = await launcher.start({
         "plugins": {"directory": str(plugins)},
-        "rules": {"stuck": {"after": "3s"}},
+        "rules": {"stuck": {"after": "6s"}},
         "notifiers": {"hook": {"use": "webhook", "url": hook.url}},
     })
     yield Watched(daemon, clock, ticks)
