@@ -316,7 +316,7 @@ def _settings_for(config: Config) -> Callable[[str, Agent], Any]:
     settings, base = config.rule_book.settings, config.rule_book.base
     if not config.rule_book.overrides:
         return lambda rule, agent: base[rule]
-    return lambda rule, agent: settings(rule, agent.id, agent.group)
+    return lambda rule, agent: settings(rule, agent.id, agent.ruled_as)
 
 
 def _routes(config: Config) -> list[Route]:

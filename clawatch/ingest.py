@@ -65,7 +65,7 @@ class Ingest:
             refusal = _refusal(event, principal)
             full = None if refusal else self._census.admit(event.agent_id, principal.user, admitted)
             if refusal is None and full is None:
-                settled.append(self._settle(event, now))
+                settled.append(self._settle(event, now, principal))
             else:
                 rejected.append((index, refusal[0] if refusal else str(full)))
                 forbidden += refusal is not None and refusal[1]
@@ -94,8 +94,8 @@ class Ingest:
             self._events.add(event.source, ACCEPTED if one.is_new else DUPLICATE)
         return duplicates
 
-    def _settle(self, event: Event, now: Millis) -> Event:
-        event = replace(event, received_at=now, at=min(event.at, now), facts=_cut(event.facts))
+    def _settle(self, event: Event, now: Millis, principal: Principal) -> Event:
+        event = replace(event, received_at=now, at=min(event.at, now), facts=_cut(event.facts, principal))
         for enricher in self.enrichers:
             event = enricher.enrich(event)
         return self._redact(event)
@@ -114,10 +114,12 @@ def _refusal(event: Event, principal: Principal) -> tuple[str, bool] | None:
     return None
 
 
-def _cut(facts: Facts | None) -> Facts | None:
+def _cut(facts: Facts | None, principal: Principal) -> Facts | None:
     if facts is None:
         return None
-    long = {
+    if facts.claims_group and principal.sees_all:
+        facts = replace(facts, claims_group=False)
+    long: dict[str, str] = {
         field: value[:MAX_TEXT]
         for field in ("name", "host", "kind", "group")
         if (value := getattr(facts, field)) is not None and len(value) > MAX_TEXT

@@ -39,6 +39,8 @@ class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     host: str = ""
     kind: str = ""
     group: str = ""
+    claims_group: bool = False
+    """The group is the agent's own word, by a key that is limited to some agents: shown, but no rule heeds it."""
     labels: dict[str, str] = {}
     capabilities: tuple[str, ...] = ()
     owner: str = ""
@@ -77,6 +79,11 @@ class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error_count: int = 0
     tool_calls: int = 0
     unpriced_tokens: int = 0
+
+    @property
+    def ruled_as(self) -> str:
+        """The group whose rules hold for it; empty where it only claims one."""
+        return "" if self.claims_group else self.group
 
     @property
     def status(self) -> Status:
@@ -252,6 +259,9 @@ def _facts(agent: Agent, facts: Facts) -> dict[str, object]:
         value = getattr(facts, field)
         if value is not None and value != getattr(agent, field):
             changes[field] = value
+    is_news = "group" in changes or (bool(facts.group) and not facts.claims_group)
+    if is_news and facts.claims_group is not agent.claims_group:
+        changes["claims_group"] = facts.claims_group
     if facts.labels:
         merged = {**agent.labels, **facts.labels}
         if merged != agent.labels and len(merged) <= MAX_LABELS:

@@ -132,6 +132,8 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     host: str | None = None
     kind: str | None = None
     group: str | None = None
+    claims_group: bool = False
+    """The group is the agent's own word. Nobody who may speak for some agents only can so choose other rules."""
     labels: dict[str, str] | None = None
     capabilities: tuple[str, ...] | None = None
 

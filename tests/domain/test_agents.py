@@ -326,3 +326,12 @@ def test_times_never_run_backwards(events: list[Event]) -> None:
         for field in ("last_seen", "last_heartbeat", "last_progress", "newest_at", "progress_at"):
             assert getattr(after, field) >= getattr(one, field)
         one = after
+
+
+def test_a_group_the_agent_claims_is_heeded_once_it_is_vouched_for() -> None:
+    claimed = fold(agent(), event(facts=Facts(group="night", claims_group=True)))
+    assert (claimed.group, claimed.ruled_as) == ("night", "")
+    vouched = fold(claimed, event(facts=Facts(group="night")))
+    assert vouched.ruled_as == "night"
+    assert fold(vouched, event(facts=Facts(group="night", claims_group=True))).ruled_as == "night"
+    assert fold(vouched, event(facts=Facts(group="day", claims_group=True))).ruled_as == ""

@@ -163,6 +163,7 @@ def _facts(item: Item) -> Facts | None:
         host=_plain(item.host),
         kind=_plain(item.kind),
         group=_plain(item.group),
+        claims_group=bool(item.group),
         labels=_labels(item.labels),
         capabilities=None if item.capabilities is None else _capabilities(item.capabilities),
     )
