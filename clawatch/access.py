@@ -84,6 +84,8 @@ class Access:
         self._principals: dict[str, Principal] = {}
         """By the hash of their key."""
         self._index([])
+        self._ended: set[str] = set()
+        """Logins that were ended before their time."""
         self._signer = Signer(Signer.new_secret())
         self._refreshing = asyncio.Lock()
         self._looked_at: Millis | None = None
@@ -101,6 +103,7 @@ class Access:
         async with self._refreshing:
             try:
                 self._index(await self._store.keys())
+                self._ended |= await self._store.ended_logins()
             except StoreUnavailable:
                 return
 
@@ -183,14 +186,19 @@ class Access:
         return principal_of(key, via="token")
 
     def _by_cookie(self, request: web.Request) -> Principal | None:
-        cookie = request.cookies.get(self.cookie_name)
-        claims = self._signer.read(cookie, "clawatch:cookie", self._clock.now().wall) if cookie else None
+        claims = self._cookie_of(request)
         if claims is None:
             return None
         must_tell = request.method not in SAFE_METHODS or is_websocket(request)
         if self.place.is_asked_for_elsewhere(request) or (must_tell and not self.place.is_own_origin(request)):
             raise Forbidden("a request with a login cookie must come from ClaWatch's own page")
         return Principal(name=LOGIN_USER, user=LOGIN_USER, scopes=frozenset({Scope.ADMIN}), via="cookie")
+
+    def _cookie_of(self, request: web.Request) -> Claims | None:
+        """The login that a cookie stands for; None when it has ended."""
+        cookie = request.cookies.get(self.cookie_name)
+        claims = self._signer.read(cookie, "clawatch:cookie", self._clock.now().wall) if cookie else None
+        return None if claims is None or claims.jti in self._ended else claims
 
     def _by_loopback(self, request: web.Request) -> Principal | None:
         if not self.settings.loopback or not self.place.is_local(request):
@@ -227,7 +235,15 @@ class Access:
         now = self._clock.now().wall
         if not 0 < len(code) <= MAX_SECRET or not await self._store.take_login(hash_secret(code), now):
             return None
-        return self._signer.sign(claims_for(LOGIN_USER, "", "clawatch:cookie", now + COOKIE_LIFE))
+        claims = claims_for(LOGIN_USER, "", "clawatch:cookie", now + COOKIE_LIFE, secrets.token_urlsafe(12))
+        return self._signer.sign(claims)
+
+    async def end_login(self, request: web.Request) -> None:
+        """From now on nobody is let in by the cookie that came along. Raises StoreUnavailable: only until a restart."""
+        claims = self._cookie_of(request)
+        if claims is not None:
+            self._ended.add(claims.jti)
+            await self._store.end_login(claims.jti, claims.exp * SECOND)
 
     # -- keys -----------------------------------------------------------------------------------------
 

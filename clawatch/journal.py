@@ -77,7 +77,7 @@ class Journal:
     def seq_of(self, cursor: str) -> int | None:
         """The seq a cursor names; None when it is unknown here, beyond the head or already pruned."""
         store_id, _, seq = cursor.rpartition(".")
-        if store_id != self._store.id or not seq.isdecimal() or len(seq) > 18:
+        if store_id != self._store.id or not (seq.isascii() and seq.isdecimal()) or len(seq) > 18:
             return None
         after = int(seq)
         return after if self._store.tail - 1 <= after <= self._store.head else None

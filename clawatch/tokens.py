@@ -29,13 +29,15 @@ class Claims(Struct, frozen=True, omit_defaults=True):
     exp: int
     """Seconds since the epoch."""
     key: str = ""
+    jti: str = ""
+    """Names a login, so that it can be ended."""
 
     def is_of(self, key_hash: str) -> bool:
         return hmac.compare_digest(self.key, key_hash[:_PRINT])
 
 
-def claims_for(name: str, key_hash: str, audience: Audience, expires_at: Millis) -> Claims:
-    return Claims(name, audience, expires_at // SECOND, key_hash[:_PRINT])
+def claims_for(name: str, key_hash: str, audience: Audience, expires_at: Millis, jti: str = "") -> Claims:
+    return Claims(name, audience, expires_at // SECOND, key_hash[:_PRINT], jti)
 
 
 class Signer:

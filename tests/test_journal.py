@@ -74,7 +74,7 @@ async def test_a_cursor_names_a_place_in_this_store_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "x", "other.1", "{id}.4", "{id}.-1", "{id}.", "{id}.1e1", "{id}." + "9" * 30, "{id}.²"]
+    "cursor", ["", "x", "other.1", "{id}.4", "{id}.-1", "{id}.", "{id}.1e1", "{id}." + "9" * 30, "{id}.²", "{id}.٣"]
 )
 async def test_a_cursor_that_means_nothing_here_is_refused(cursor: str) -> None:
     journal, store = await written(3)

@@ -278,6 +278,12 @@ class MemoryStore:
     async def take_login(self, code_hash: str, now: Millis) -> bool:
         return self._books.logins.pop(code_hash, 0) > now
 
+    async def end_login(self, login_id: str, expires_at: Millis) -> None:
+        self._books.ended_logins[login_id] = expires_at
+
+    async def ended_logins(self) -> set[str]:
+        return set(self._books.ended_logins)
+
     # -- upkeep
 
     async def prune(self, policy: RetentionPolicy, now: Millis, budget: int) -> int:

@@ -76,6 +76,7 @@ class MemoryBooks:
         self.keys: dict[str, Key] = {}
         self.secrets: dict[str, str] = {}
         self.logins: dict[str, Millis] = {}
+        self.ended_logins: dict[str, Millis] = {}
 
     # -- ledger.Books
 

@@ -53,4 +53,5 @@ def _outdated(
     yield books.sessions, (key for key, s in books.sessions.items() if s.touched < events)
     yield books.counters, (series for series, (_, touched) in books.counters.items() if touched < events)
     yield books.silences, (s.id for s in books.silences.values() if s.expires_at < now - DAY)
+    yield books.ended_logins, (login for login, expires_at in books.ended_logins.items() if expires_at < now)
     yield books.logins, (code for code, expires_at in books.logins.items() if expires_at < now)

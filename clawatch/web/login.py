@@ -54,7 +54,7 @@ class Login:
             Route("GET", "/login.svg", page("login.svg"), None, "Its icon."),
             Route("POST", "/api/auth/login", self.log_in, None, "Trade a one-time code for a login cookie.",
                   takes=LoginCode, gives=LoggedIn),
-            Route("POST", "/api/auth/logout", self.log_out, None, "Take the login cookie back.", gives=LoggedIn),
+            Route("POST", "/api/auth/logout", self.log_out, None, "End the login behind the cookie.", gives=LoggedIn),
             Route("POST", "/api/auth/token", self.token, None, "An access token for the key sent along.",
                   gives=AccessToken),
         ]
@@ -80,6 +80,7 @@ class Login:
 
     async def log_out(self, request: web.Request, principal: Principal) -> web.Response:
         self._refuse_foreign_page(request)
+        await self._access.end_login(request)
         response = reply(LoggedIn())
         response.del_cookie(
             self._access.cookie_name, path="/", httponly=True, samesite="Strict", secure=self._access.place.is_https

@@ -98,6 +98,49 @@ async def test_an_administrator_of_some_agents_neither_sees_nor_revokes_the_keys
     assert [key["name"] for key in (await cw.get("/api/keys"))["keys"]] == ["few", "ops", "wide"]
 
 
+async def test_an_administrator_of_some_agents_makes_keys_of_its_own_user_only(cw: Any) -> None:
+    few = await cw.make_key("admin", agents=["mine-*"], name="few")
+
+    async def make(name: str, **wanted: str) -> Any:
+        return await cw.ask("POST", "/api/keys", key=few, json={"name": name, "scopes": ["ingest"], **wanted})
+
+    assert (await make("a", user="ops")).status == 403
+    assert (await make("b")).status == (await make("c", user="few")).status == 201
+    users = {key["name"]: key["user"] for key in (await cw.get("/api/keys"))["keys"]}
+    assert (users["b"], users["c"]) == ("few", "few")
+    assert (await cw.ask("POST", "/api/keys", json={"name": "d", "scopes": ["read"], "user": "olga"})).status == 201
+
+
+async def test_a_key_makes_none_that_outlives_it(cw: Any) -> None:
+    wanted = {"name": "guest", "scopes": ["admin"], "expires": "1d"}
+    guest = (await cw.ask("POST", "/api/keys", json=wanted)).body["key"]
+
+    async def make(name: str, **wanted: str) -> int:
+        asked = {"name": name, "scopes": ["read"], **wanted}
+        return int((await cw.ask("POST", "/api/keys", key=guest, json=asked)).status)
+
+    assert [await make("a", expires="2d"), await make("b", expires="1h"), await make("c")] == [403, 201, 201]
+    expires = {key["name"]: key["expiresAt"] for key in (await cw.get("/api/keys"))["keys"]}
+    assert expires["c"] == expires["guest"] > expires["b"]
+    token = (await cw.post("/api/auth/token", key=guest))["access_token"]
+    asked = {"name": "d", "scopes": ["read"], "expires": "2d"}
+    answer = await cw.ask("POST", "/api/keys", key=None, json=asked, headers={"Authorization": f"Bearer {token}"})
+    assert answer.status == 403
+
+
+async def test_a_group_that_a_limited_key_claims_chooses_no_rules(run_cw: Any) -> None:
+    lenient = [{"match": "night", "rules": {"error_spike": {"more_than": 99}}}]
+    async with run_cw(agents=lenient) as cw:
+        limited = await cw.make_key("ingest", agents=["mine"])
+        event = {"agentId": "mine", "type": "error", "group": "night", "data": {"error": "boom"}}
+        for _ in range(4):
+            await cw.ask("POST", "/api/events", key=limited, json=event)
+            await cw.say("theirs", "error", group="night", error="boom")
+        await cw.settle()
+        assert [alert["agentId"] for alert in await cw.alerts()] == ["mine"]
+        assert (await cw.agent("mine"))["group"] == "night", "it is shown all the same"
+
+
 async def test_a_secret_is_not_told_on_whoever_said_it(cw: Any) -> None:
     await cw.say("a", "run", runId=SECRET, kind=SECRET, status="running", stage=SECRET)
     await cw.say("a", agentName=f"x {SECRET}", host=SECRET, labels={"k": SECRET}, sessionId=SECRET, id=SECRET)

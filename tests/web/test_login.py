@@ -95,6 +95,16 @@ async def test_logging_out_takes_the_cookie_back(site: Any) -> None:
     assert (answer.status, cookie.value, cookie["max-age"]) == (200, "", "0")
 
 
+async def test_after_logging_out_the_cookie_lets_nobody_in(site: Any) -> None:
+    """A copy of it, wherever it went, ends with it; other logins go on."""
+    mine, other = await site.cookie(), await site.cookie()
+    assert (await site.ask("GET", "/api/things", headers=mine)).status == 200
+    await site.ask("POST", "/api/auth/logout", headers=mine | {"Origin": site.origin})
+    assert (await site.ask("GET", "/api/things", headers=mine)).status == 401
+    assert (await site.ask("GET", "/api/things", headers=other)).status == 200
+    assert (await site.ask("POST", "/api/auth/logout", headers=mine | {"Origin": site.origin})).status == 200
+
+
 async def test_a_key_buys_a_token_that_works_as_a_bearer(site: Any) -> None:
     answer = await site.ask("POST", "/api/auth/token", headers=await site.key(Scope.READ, name="olga"))
     body = await answer.json()

@@ -55,6 +55,12 @@ class AccessContract:
         assert await store.take_login("early", NOW + HOUR - 1)
         assert not await store.take_login("late", NOW + HOUR)
 
+    async def test_an_ended_login_is_remembered(self, store: StorePort) -> None:
+        assert await store.ended_logins() == set()
+        for login in ("one", "two", "one"):
+            await store.end_login(login, NOW + HOUR)
+        assert await store.ended_logins() == {"one", "two"}
+
     async def test_silences_are_kept_replaced_and_deleted(self, store: StorePort) -> None:
         silence = Silence(id="s1", created_at=NOW, expires_at=NOW + HOUR, by="ada", reason="maintenance", agent="a-*")
         longer = Silence(id="s1", created_at=NOW, expires_at=NOW + 2 * HOUR, by="ada")

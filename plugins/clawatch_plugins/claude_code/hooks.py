@@ -20,6 +20,7 @@ from clawatch.ports import Invalid
 from clawatch_plugins.claude_code.identity import (
     HOOKS_SOURCE,
     KIND,
+    MAX_SESSION_ID,
     agent_of,
     call_of_failure,
     call_of_prompt,
@@ -52,6 +53,8 @@ def read_hook(body: Any, agent_id: str | None) -> Hook:
     name, session = text(body, "hook_event_name"), text(body, "session_id")
     if name is None or session is None:
         raise Invalid("the body must have hook_event_name and session_id, as Claude Code sends them")
+    if len(session) > MAX_SESSION_ID:
+        raise Invalid(f"session_id: {len(session)} characters, at most {MAX_SESSION_ID} are allowed")
     return Hook(name=name, agent_id=agent_id or agent_of(session), session_id=session, body=body)
 
 

@@ -14,6 +14,7 @@ from clawatch_plugins.claude_code.sessions import Session
 KIND = "claude-code"
 OTLP_SOURCE = "otlp"
 HOOKS_SOURCE = "claude_code_hooks"
+MAX_SESSION_ID = 200
 AGENT_ID = "clawatch.agent.id"
 """Attribute by which an operator names the agent, over and above its sessions."""
 
@@ -29,9 +30,12 @@ class Who(Struct, frozen=True):
 
 
 def identify(resource: Mapping[str, Any], attributes: Mapping[str, Any]) -> Who | None:
-    """The agent and session of a record; None without a session, since then it cannot be counted only once."""
+    """The agent and session of a record; None without a session, since then it cannot be counted only once.
+
+    Nor with one that is none: its id is too long.
+    """
     session = text(attributes, "session.id", "gen_ai.conversation.id")
-    if session is None:
+    if session is None or len(session) > MAX_SESSION_ID:
         return None
     given = text(attributes, AGENT_ID) or text(resource, AGENT_ID)
     agent_id = given or agent_of(session)

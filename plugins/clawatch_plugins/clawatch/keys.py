@@ -10,6 +10,7 @@ from clawatch.apis.bodies import read_json
 from clawatch.apis.envelopes import reply
 from clawatch.apis.routes import Route
 from clawatch.domain.access import Principal, Scope
+from clawatch.domain.time import Millis
 from clawatch.ports import Core, Forbidden, Invalid, NotFound
 from clawatch_plugins.clawatch.asking import checked_texts, duration_in, known_word
 from clawatch_plugins.clawatch.views import key_view
@@ -44,12 +45,20 @@ class Keys:
         if not scopes:
             raise Invalid("scopes: a key needs at least one")
         secret = await self._core.access.create_key(
-            wanted.name, scopes, _agents(wanted, principal), wanted.user, self._expiry(wanted.expires)
+            wanted.name, scopes, _agents(wanted, principal), _user(wanted, principal),
+            self._expiry(wanted.expires, principal),
         )
         return reply(KeyMade(name=wanted.name, key=secret), 201, {"Cache-Control": "no-store"})
 
-    def _expiry(self, expires: str | None) -> int | None:
-        return None if expires is None else self._core.clock.now().wall + duration_in("expires", expires)
+    def _expiry(self, expires: str | None, principal: Principal) -> Millis | None:
+        """When the new key expires: not after the one that makes it."""
+        own = next((key.expires_at for key in self._core.access.keys() if key.name == _key_of(principal)), None)
+        if expires is None:
+            return own
+        expires_at = self._core.clock.now().wall + duration_in("expires", expires)
+        if own is not None and expires_at > own:
+            raise Forbidden(f"the key {principal.name!r} can only make keys that expire no later than itself")
+        return expires_at
 
     async def revoke(self, request: web.Request, principal: Principal) -> web.Response:
         name = request.match_info["name"]
@@ -58,6 +67,19 @@ class Keys:
             raise NotFound(f"there is no key named {name}")
         await self._core.access.revoke_key(name)
         return reply(Done())
+
+
+def _key_of(principal: Principal) -> str | None:
+    return principal.name if principal.via in ("key", "token") else None
+
+
+def _user(wanted: KeyWanted, principal: Principal) -> str:
+    """Whose the new key is. Who may speak for some agents only cannot speak for another user."""
+    if principal.sees_all:
+        return wanted.user
+    if wanted.user not in ("", principal.user):
+        raise Forbidden(f"the key {principal.name!r} can only make keys of its own user")
+    return principal.user
 
 
 def _agents(wanted: KeyWanted, principal: Principal) -> list[str]:

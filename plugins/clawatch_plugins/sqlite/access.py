@@ -34,6 +34,10 @@ def take_login(tx: Transaction, code_hash: str, now: Millis) -> bool:
     return row is not None and row[0] > now
 
 
+def end_login(tx: Transaction, login_id: str, expires_at: Millis) -> None:
+    tx.con.execute("INSERT OR REPLACE INTO ended_logins VALUES (?, ?)", (login_id, expires_at))
+
+
 def put_silence(tx: Transaction, silence: Silence) -> None:
     row = (silence.id, silence.expires_at, text_of(silence))
     tx.con.execute("INSERT OR REPLACE INTO silences VALUES (?, ?, ?)", row)

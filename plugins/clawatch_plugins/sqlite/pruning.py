@@ -28,6 +28,7 @@ def prune(tx: Transaction, policy: RetentionPolicy, now: Millis, budget: int) ->
          now - policy.alerts),
         ("outbox WHERE place IN (SELECT place FROM outbox WHERE next_at < ? LIMIT ?)", now - policy.alerts),
         ("silences WHERE id IN (SELECT id FROM silences WHERE expires_at < ? LIMIT ?)", now - DAY),
+        ("ended_logins WHERE id IN (SELECT id FROM ended_logins WHERE expires_at < ? LIMIT ?)", now),
         ("logins WHERE code_hash IN (SELECT code_hash FROM logins WHERE expires_at < ? LIMIT ?)", now),
     ):  # fmt: skip
         gone += _delete(tx, statement, cutoff, budget - gone)

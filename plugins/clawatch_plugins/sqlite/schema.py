@@ -80,6 +80,7 @@ CREATE TABLE silences (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL, body TE
 CREATE TABLE keys (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE logins (code_hash TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE ended_logins (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID;
 """
 """``body`` is the value as JSON; ``journal.counted`` is JSON too, or the bare minute of one plain event."""
 

@@ -210,6 +210,12 @@ class SqliteStore:
     async def take_login(self, code_hash: str, now: Millis) -> bool:
         return await self._writer.do(Call(access.take_login, (code_hash, now)))
 
+    async def end_login(self, login_id: str, expires_at: Millis) -> None:
+        await self._writer.do(Call(access.end_login, (login_id, expires_at)))
+
+    async def ended_logins(self) -> set[str]:
+        return {login_id for (login_id,) in await self._all("SELECT id FROM ended_logins")}
+
     # -- upkeep
 
     async def prune(self, policy: RetentionPolicy, now: Millis, budget: int) -> int:

@@ -114,6 +114,13 @@ def test_a_body_that_is_no_hook_is_refused(body: object) -> None:
         read_hook(body, None)
 
 
+def test_a_session_id_too_long_to_be_one_is_refused() -> None:
+    body = {"hook_event_name": "Stop", "session_id": "s" * 201}
+    with pytest.raises(Invalid, match="session_id: 201 characters, at most 200"):
+        read_hook(body, "named-by-its-url")
+    assert read_hook(body | {"session_id": "s" * 200}, "named").agent_id == "named"
+
+
 @pytest.mark.parametrize(
     "name", ["UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure", "Notification", "StopFailure"]
 )

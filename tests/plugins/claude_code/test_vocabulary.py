@@ -68,6 +68,7 @@ def test_agents_go_by_session_unless_their_operator_names_them(vocabulary: Claud
 
 
 def test_without_a_session_nothing_is_counted(vocabulary: ClaudeCode) -> None:
+    assert mapped(vocabulary, log("api_request", session__id="s" * 201, cost_usd=1)) == [], "nor is this one"
     assert mapped(vocabulary, log("api_request", session__id=None, cost_usd=1)) == []
 
 
