@@ -202,8 +202,9 @@ class Rules:
         for running in self.rules:
             settings = self._enabled(running, agent)
             if settings is not None:
-                found = self._ask(running, running.rule.observe, entry, agent, settings, now)
+                found = running.safely(self._log, running.rule.observe, entry, agent, settings, now)
                 if found:
+                    self._note_wakes(running, found)
                     handle(running, found, entry.seq, now)
 
     def _ask(
@@ -211,11 +212,14 @@ class Rules:
     ) -> list[Finding]:
         """What a rule finds; its wakes are noted."""
         found = running.safely(self._log, judge, *arguments)
+        self._note_wakes(running, found)
+        return found
+
+    def _note_wakes(self, running: Running, found: Iterable[Finding]) -> None:
         for finding in found:
             if isinstance(finding, Wake) and not self._wakes.note(running, finding):
                 running.switch_off("switched off: asks to be woken without end", self._log)
                 break
-        return found
 
     def _enabled(self, running: Running, agent: Agent) -> RuleSettings | None:
         if running.switched_off:
