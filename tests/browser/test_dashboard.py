@@ -32,6 +32,7 @@ async def test_without_a_login_the_page_asks_for_one_and_then_goes_where_it_was_
 ) -> None:
     alert = await site.alert()
     page = await open_page()
+    await page.goto("about:blank")  # nothing may still be asking
     await page.context.clear_cookies()
     await page.goto(f"{site.url}/alerts/{alert}")
     await page.wait_for_url(site.url + "/login")
