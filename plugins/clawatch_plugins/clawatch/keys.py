@@ -52,7 +52,8 @@ class Keys:
 
     def _expiry(self, expires: str | None, principal: Principal) -> Millis | None:
         """When the new key expires: not after the one that makes it."""
-        own = next((key.expires_at for key in self._core.access.keys() if key.name == _key_of(principal)), None)
+        keys = self._core.access.keys()
+        own = next((key.expires_at for key in keys if key.name == _key_of(principal)), None)
         if expires is None:
             return own
         expires_at = self._core.clock.now().wall + duration_in("expires", expires)
