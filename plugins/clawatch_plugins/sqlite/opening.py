@@ -33,6 +33,7 @@ def open_writer(path: Path, durability: str, busy_timeout: float) -> sqlite3.Con
         con.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
         con.execute("PRAGMA wal_autocheckpoint = 4000")
         con.execute("PRAGMA cache_size = -16000")
+        con.execute("PRAGMA temp_store = MEMORY")  # a transaction's undo log would be a file in /var/tmp
     except sqlite3.Error as error:
         con.close()
         raise ClaWatchError(explain(path, error)) from error
