@@ -8,14 +8,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from structlog.typing import FilteringBoundLogger
 
+from clawatch import chores
 from clawatch.access import Access, AccessSettings
-from clawatch.alerting.absence import rows_about
 from clawatch.alerting.desk import Desk
 from clawatch.alerting.outbox import DELIVERY_TIMEOUT, Outbox, Worker, abandon_others
 from clawatch.alerting.routing import Route
@@ -27,19 +26,18 @@ from clawatch.config.effective import Config
 from clawatch.config.loading import Loaded
 from clawatch.config.parts import Part
 from clawatch.deeds import Deeds
-from clawatch.domain.access import CORE, Scope
-from clawatch.domain.agents import Agent, may_be_forgotten
+from clawatch.domain.access import Scope
+from clawatch.domain.agents import Agent
 from clawatch.domain.journal import Committed, Unit
 from clawatch.domain.metrics import Metrics
 from clawatch.domain.redaction import Redactor
-from clawatch.domain.time import HOUR, Millis
 from clawatch.fleet import Fleet
 from clawatch.guards import GuardedController, GuardedEnricher, GuardedVocabulary
 from clawatch.ingest import Ingest, redact_with
 from clawatch.journal import Journal
 from clawatch.lifecycle import Lifecycle
 from clawatch.outgoing import Outgoing
-from clawatch.ports import ClaWatchError, Clock, Core, NotFound, PartReport, StorePort, StoreUnavailable
+from clawatch.ports import ClaWatchError, Clock, Core, PartReport, StorePort, StoreUnavailable
 from clawatch.pulse import Pulse
 from clawatch.queries import Queries
 from clawatch.readings import Readings
@@ -51,16 +49,10 @@ from clawatch.web.counters import Counters
 from clawatch.web.knocking import KNOCK_EVERY, is_reachable, knock
 from clawatch.web.server import WebSettings, serve
 
-ALIVE = "alive_at"
-"""Under this name the store keeps when the daemon was last alive; the gap is its own downtime."""
 ADDRESS = "address"
 """Under this name the store keeps the daemon's URL while it runs: options may have told it another than the file."""
-ALIVE_EVERY = 10.0
 CLOSE_WITHIN = 8.0
 """Seconds for everything above the store to end; the store gets what is left of the ten that people are promised."""
-PRUNE_BUDGET = 2_000
-PRUNE_ROUNDS = 500
-FORGET_AT_ONCE = 1_000
 
 
 class Relay:
@@ -249,9 +241,9 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
 
         with suppress(StoreUnavailable):
             await abandon_others(store, notifier_names, clock.now().wall, log)
-        downtime = await _downtime(store, clock)
+        downtime = await chores.downtime(store, clock)
         with suppress(StoreUnavailable):
-            await _tell_absence(downtime, store, notifier_names, clock)
+            await chores.tell_absence(downtime, store, notifier_names, clock)
         await rules.warm_up(downtime)
         life.push("commands", commands.carried)
         life.push("loops", loops.close)
@@ -263,9 +255,10 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
             loops.every(loop, 0, worker.work, busy=DELIVERY_TIMEOUT)
         loops.every("keys", 0.5, access.refresh)
         loops.every("silences", 1.0, lambda: desk.lift_expired(clock.now().wall))
-        loops.every("store", min(ALIVE_EVERY, kept.pulse.patience), lambda: _stay_alive(store, clock, outbox))
-        loops.every("clock", 1.0, _watch(scheduler))
-        _schedule_jobs(loaded, core, scheduler, store, clock)
+        often = min(chores.ALIVE_EVERY, kept.pulse.patience)
+        loops.every("store", often, partial(chores.stay_alive, store, clock, outbox))
+        loops.every("clock", 1.0, chores.watch(scheduler))
+        chores.schedule(loaded, core, scheduler, store, clock)
         scheduler.start()
 
         async for _ in opening.all("source", config.sources):
@@ -278,7 +271,7 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         ))
         if await is_reachable(kept.sock.getsockname(), kept.counters):
             loops.every("web", KNOCK_EVERY, partial(knock, kept.sock.getsockname(), kept.counters))
-        life.push("alive", partial(_mark_alive, store, clock))
+        life.push("alive", partial(chores.mark_alive, store, clock))
         life.push("address", partial(store.put_secret, ADDRESS, ""))
         with suppress(StoreUnavailable):
             await store.put_secret(ADDRESS, access.public_url)
@@ -362,70 +355,3 @@ def _part_reports(loaded: Loaded) -> tuple[PartReport, ...]:
         for part in config.sources
     ]
     return (*plugins, *used)
-
-
-# -- the daemon's own jobs
-
-
-async def _downtime(store: StorePort, clock: Clock) -> Millis:
-    """How long we were away; 0 at the first start."""
-    said = await store.secret(ALIVE)
-    return max(0, clock.now().wall - int(said)) if said else 0
-
-
-async def _mark_alive(store: StorePort, clock: Clock) -> None:
-    await store.put_secret(ALIVE, str(clock.now().wall))
-
-
-async def _stay_alive(store: StorePort, clock: Clock, outbox: Outbox) -> None:
-    """The first to notice that nothing can be written, also while there is nothing to write.
-
-    It goes to the disk and back the way that events go, so as a loop it shows whether the writer gets on.
-    """
-    try:
-        await _mark_alive(store, clock)
-    except StoreUnavailable as error:
-        outbox.warn_of_store(str(error))
-        raise
-
-
-async def _tell_absence(downtime: Millis, store: StorePort, notifiers: Sequence[str], clock: Clock) -> None:
-    now = clock.now().wall
-    rows = rows_about(downtime, notifiers, now)
-    if rows:
-        await store.commit(Unit(outbox=rows), now)
-
-
-def _watch(scheduler: Scheduler) -> Callable[[], Any]:
-    async def watch() -> None:
-        scheduler.watch_clock()
-
-    return watch
-
-
-def _schedule_jobs(loaded: Loaded, core: Core, scheduler: Scheduler, store: StorePort, clock: Clock) -> None:
-    policy = loaded.config.retention.policy
-
-    async def prune() -> None:
-        for _ in range(PRUNE_ROUNDS):
-            if not await store.prune(policy, clock.now().wall, PRUNE_BUDGET):
-                return
-
-    scheduler.every("retention", HOUR, prune)
-    scheduler.every("sessions", HOUR, partial(forget_sessions, core, loaded.config.retention.agents))
-    for provided in loaded.registry.jobs.values():
-        job = provided.part
-        run = partial(job.run, core)
-        if job.period is not None:
-            scheduler.every(job.name, job.period, run)
-        if job.daily_at is not None:
-            scheduler.daily(job.name, job.daily_at, run)
-
-
-async def forget_sessions(core: Core, after: Millis) -> None:
-    """Make room: agents that were a session each would fill memory, and nobody hears of them again."""
-    before = core.clock.now().wall - after
-    silent = (agent.id for agent in core.queries.agents(CORE) if may_be_forgotten(agent, before))
-    for agent_id in islice(silent, FORGET_AT_ONCE):
-        with suppress(NotFound):
-            await core.commands.remove_agent(agent_id, CORE)

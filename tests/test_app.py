@@ -11,7 +11,8 @@ from typing import Any
 
 import structlog
 
-from clawatch.app import Daemon, Kept, Relay, forget_sessions, work
+from clawatch.app import Daemon, Kept, Relay, work
+from clawatch.chores import forget_sessions
 from clawatch.config.loading import load
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.alerts import Reason

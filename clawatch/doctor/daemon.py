@@ -13,7 +13,8 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from clawatch.access import Access
 from clawatch.apis.callers import is_loopback
-from clawatch.app import ADDRESS, ALIVE, opened
+from clawatch.app import ADDRESS, opened
+from clawatch.chores import ALIVE
 from clawatch.config.effective import Config
 from clawatch.doctor.machine import say_bytes
 from clawatch.domain.access import Scope
