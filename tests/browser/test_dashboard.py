@@ -74,7 +74,7 @@ async def test_a_pause_by_button_is_in_the_api(site: Any, open_page: OpenPage) -
     await site.report("nightly")
     page = await open_page("/agents/nightly")
     await page.get_by_role("button", name="Pause").click()
-    await page.get_by_text("asked to pause").first.wait_for()
+    await page.locator(".command", has_text="asked to pause").first.wait_for()
     assert (await site.ask("GET", "/api/agents/nightly"))["control"]["wanted"] == "paused"
     await page.get_by_role("button", name="Resume").wait_for()
 
@@ -87,7 +87,7 @@ async def test_a_stop_is_asked_back_first(site: Any, open_page: OpenPage) -> Non
     assert (await site.ask("GET", "/api/agents/nightly"))["control"]["wanted"] == "run"
     await page.get_by_role("button", name="Stop", exact=True).click()
     await page.get_by_role("button", name="Stop it").click()
-    await page.get_by_text("asked to stop").first.wait_for()
+    await page.locator(".command", has_text="asked to stop").first.wait_for()
     assert (await site.ask("GET", "/api/agents/nightly"))["control"]["wanted"] == "stopped"
 
 
