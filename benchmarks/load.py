@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import cast
 from urllib.parse import urlsplit
@@ -51,6 +52,7 @@ class Connection(asyncio.Protocol):
         self._answered = answered
         self._buffer = b""
         self.sent_at = 0.0
+        self.is_busy = False
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -58,6 +60,7 @@ class Connection(asyncio.Protocol):
 
     def send(self, request: bytes, due: float) -> None:
         self.sent_at = due
+        self.is_busy = True
         assert self.transport is not None
         self.transport.write(request)
 
@@ -72,18 +75,21 @@ class Connection(asyncio.Protocol):
         if len(self._buffer) < end + 4 + length:
             return
         self._buffer = b""
+        self.is_busy = False
         self._answered(self, int(head[9:12]))
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._answered(self, 0)
+        if self.is_busy:
+            self._answered(self, 0)
 
 
 class Load:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._requests = _requests(plan)
-        self._free: list[Connection] = []
-        self._waiting: list[float] = []
+        self._free: deque[Connection] = deque()
+        """Used in turn, so that none is idle for long: the daemon closes those that say nothing."""
+        self._waiting: deque[float] = deque()
         self._deadline = 0.0
         self._latencies: list[float] = []
         self._done = self._failed = 0
@@ -115,7 +121,7 @@ class Load:
             while (due := began + number / self._plan.rate) <= now:
                 number += 1
                 if self._free:
-                    self._send(self._free.pop(), due)
+                    self._send(self._free.popleft(), due)
                 else:
                     self._waiting.append(due)
             await asyncio.sleep(0.0005)
@@ -143,7 +149,7 @@ class Load:
         elif not self._plan.rate:
             self._send(connection, now)
         elif self._waiting:
-            self._send(connection, self._waiting.pop(0))
+            self._send(connection, self._waiting.popleft())
         else:
             self._free.append(connection)
 

@@ -19,13 +19,13 @@ async def measure(home: Path, rounds: int) -> list[Row]:
     idle, busy = [], []
     for number in range(rounds):
         async with servers.daemon(home / str(number)) as daemon, asking(daemon.url) as session:
-            await time_gets(session, "/api/agents", 3)
+            await time_gets(daemon.url, "/api/agents", 3)
             await asyncio.sleep(1)
             idle.append(resident(daemon.pid) / 2**20)
             stream = bodies.events("memory", AGENTS)
             for _ in range(AGENTS * EVENTS_EACH // BATCH):
                 await post(session, [next(stream) for _ in range(BATCH)])
-            await time_gets(session, "/api/agents", 3)
+            await time_gets(daemon.url, "/api/agents", 3)
             busy.append(resident(daemon.pid) / 2**20)
     return [
         Row("resident memory, idle", tuple(idle), "MiB", "100 MB"),
