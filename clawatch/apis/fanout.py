@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from clawatch.apis.outbound import frame_of
 from clawatch.apis.sessions import Session
 from clawatch.apis.socket_limits import Codec
 from clawatch.domain.journal import Entry
@@ -146,7 +147,7 @@ class Fanout:
     def _send(self, news: News, readers: list[Member]) -> bool:
         if not readers:
             return False
-        frame = self._codec.encode(news.message)
+        frame = frame_of(self._codec.encode(news.message))
         for member in readers:
             member.session.send_frame(frame)
         return True

@@ -10,7 +10,7 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from clawatch.apis.envelopes import problem_of
 from clawatch.apis.limits import Buckets
-from clawatch.apis.outbound import Outbound
+from clawatch.apis.outbound import Frame, Outbound, frame_of
 from clawatch.apis.routes import ANYONE, Problem
 from clawatch.apis.socket_limits import Closing, Codec, SocketLimits
 from clawatch.domain.access import Principal
@@ -38,7 +38,7 @@ class Session:
         """When the client last sent something, on the loop's clock."""
         self.codec = codec
         self.ws = ws
-        self.out = Outbound(ws, limits.queue_frames, limits.queue_bytes)
+        self.out = Outbound(ws, request.transport, limits.queue_frames, limits.queue_bytes)
         self._rate = None if limits.messages is None else Buckets(limits.messages, capacity=1)
 
     @property
@@ -49,9 +49,9 @@ class Session:
     def send(self, message: Any) -> None:
         self.send_frame(self.codec.encode(message))
 
-    def send_frame(self, frame: str | bytes) -> None:
+    def send_frame(self, frame: str | bytes | Frame) -> None:
         """Send what is encoded already, once for all who get it. A reader who is too slow is closed."""
-        if self.closing is None and not self.out.put(frame):
+        if self.closing is None and not self.out.put(frame if isinstance(frame, Frame) else frame_of(frame)):
             self.end(self.limits.slow)
 
     def refuse(self, problem: Problem) -> None:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from clawatch.apis.fanout import Fanout, News, Translate
+from clawatch.apis.outbound import Frame
 from clawatch.apis.sessions import Session
 from clawatch.apis.socket_limits import Codec
 from clawatch.apis.statuses import StatusChange, Statuses
@@ -31,8 +32,8 @@ class Reader:
         self.closed: int | None = None
         self._more = asyncio.Event()
 
-    def send_frame(self, frame: str) -> None:
-        self.frames.append(frame)
+    def send_frame(self, frame: Frame) -> None:
+        self.frames.append(frame.payload.decode())
         self._more.set()
 
     def close(self, code: int = 1000, reason: str = "") -> None:

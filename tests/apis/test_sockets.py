@@ -319,13 +319,29 @@ async def test_a_slow_reader_is_closed_with_the_doors_code_and_others_do_not_not
 
 async def test_the_queue_is_bounded_in_bytes_too(door: Door) -> None:
     async def flood(session: Session) -> None:
+        session.send_frame("x" * 16_000_000)  # more than the connection takes at once
         session.send_frame("x" * 3_000)
         session.send_frame("x" * 3_000)
         await asyncio.Event().wait()
 
     door.handler = flood
     door.limits = SocketLimits(queue_bytes=5_000, slow=Closing(4009))
-    assert await closed(await door.connect()) == 4009
+    assert await closed(await door.connect(max_msg_size=0)) == 4009
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 2_000_000])
+async def test_a_frame_of_any_size_arrives_as_it_was_sent_whether_at_once_or_queued(door: Door, size: int) -> None:
+    async def send(session: Session) -> None:
+        for letter in "abc":
+            session.send_frame(letter * size)
+            session.send_frame(letter.encode() * size)
+        await asyncio.Event().wait()
+
+    door.handler = send
+    ws = await door.connect(max_msg_size=0)
+    for letter in "abc":
+        assert await ws.receive_str(timeout=WAIT) == letter * size
+        assert await ws.receive_bytes(timeout=WAIT) == letter.encode() * size
 
 
 async def test_an_idle_client_is_closed_and_its_pongs_do_not_count(door: Door) -> None:
