@@ -338,6 +338,7 @@ async def test_a_frame_of_any_size_arrives_as_it_was_sent_whether_at_once_or_que
         await asyncio.Event().wait()
 
     door.handler = send
+    door.limits = SocketLimits(queue_bytes=20_000_000)
     ws = await door.connect(max_msg_size=0)
     for letter in "abc":
         assert await ws.receive_str(timeout=WAIT) == letter * size
