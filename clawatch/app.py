@@ -36,6 +36,7 @@ from clawatch.guards import GuardedController, GuardedEnricher, GuardedVocabular
 from clawatch.ingest import Ingest, redact_with
 from clawatch.journal import Journal
 from clawatch.lifecycle import Lifecycle
+from clawatch.marks import Marks
 from clawatch.outgoing import Outgoing
 from clawatch.ports import ClaWatchError, Clock, Core, PartReport, StorePort, StoreUnavailable
 from clawatch.pulse import Pulse
@@ -215,7 +216,7 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
             vocabularies=tuple(
                 GuardedVocabulary(one, system.guard("vocabularies", one.name)) for one in loaded.registry.vocabularies
             ),
-            metrics=kept.metrics,
+            metrics=kept.metrics, marks=Marks(store),
         )
         opening = Opening(life, core, system)
 
@@ -247,7 +248,6 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         await rules.warm_up(downtime)
         life.push("commands", commands.carried)
         life.push("loops", loops.close)
-        commands.launch_open()
         loops.every("rules", 0, rules.work)
         for worker in workers:
             loop = f"notifier {worker.name}"
@@ -261,8 +261,12 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         chores.schedule(loaded, core, scheduler, store, clock)
         scheduler.start()
 
-        async for _ in opening.all("source", config.sources):
-            pass
+        async for part, source in opening.all("source", config.sources):
+            system.sources.append((part.name, source))
+            if hasattr(source, "carry"):
+                controller = GuardedController(source, system.guard("controllers", part.name))
+                commands.controllers = [controller, *commands.controllers]
+        commands.launch_open()
         apis = [(part.name, api) async for part, api in opening.all("api", config.apis)]
         system.doors = [name for name, _ in apis]
         await life.enter("web", serve(
@@ -345,13 +349,7 @@ def _web_settings(config: Config) -> WebSettings:
 
 def _part_reports(loaded: Loaded) -> tuple[PartReport, ...]:
     """What does not change while the daemon runs."""
-    plugins = [
+    return tuple(
         PartReport(section="plugins", name=report.name, state=report.state, detail=report.detail)
         for report in loaded.registry.reports
-    ]
-    config = loaded.config
-    used = [
-        PartReport(section="sources", name=part.name, state="ok")
-        for part in config.sources
-    ]
-    return (*plugins, *used)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -215,6 +215,14 @@ class StorePort(Protocol):
         ...
 
     async def put_secret(self, name: str, value: str) -> None: ...
+
+    async def marks(self, source: str) -> dict[str, str]:
+        """What a source has marked for itself, by name."""
+        ...
+
+    async def put_marks(self, source: str, changes: Mapping[str, str | None]) -> None:
+        """Set and (None) remove marks of a source, all or none."""
+        ...
 
     async def put_login(self, code_hash: str, expires_at: Millis) -> None: ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -241,7 +241,7 @@ class MemoryStore:
     async def outbox_oldest(self) -> Millis | None:
         return min((row.outgoing.created_at for row in self._books.outbox.values()), default=None)
 
-    # -- silences, keys, secrets, logins
+    # -- silences, keys, secrets, marks, logins
 
     async def silences(self) -> list[Silence]:
         return list(self._books.silences.values())
@@ -268,6 +268,13 @@ class MemoryStore:
 
     async def put_secret(self, name: str, value: str) -> None:
         self._books.secrets[name] = value
+
+    async def marks(self, source: str) -> dict[str, str]:
+        return dict(self._books.marks.get(source, {}))
+
+    async def put_marks(self, source: str, changes: Mapping[str, str | None]) -> None:
+        marks = {**self._books.marks.get(source, {}), **changes}
+        self._books.marks[source] = {name: value for name, value in marks.items() if value is not None}
 
     async def put_login(self, code_hash: str, expires_at: Millis) -> None:
         logins = self._books.logins

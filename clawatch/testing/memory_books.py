@@ -75,6 +75,7 @@ class MemoryBooks:
         self.silences: dict[str, Silence] = {}
         self.keys: dict[str, Key] = {}
         self.secrets: dict[str, str] = {}
+        self.marks: dict[str, dict[str, str]] = {}
         self.logins: dict[str, Millis] = {}
         self.ended_logins: dict[str, Millis] = {}
 

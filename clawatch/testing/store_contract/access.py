@@ -14,7 +14,7 @@ OPS = Key(name="ops", hash="00ff", scopes=(Scope.ADMIN,), agents=("a-*", "b"), u
 
 
 class AccessContract:
-    """Keys, secrets, logins, silences."""
+    """Keys, secrets, marks, logins, silences."""
 
     async def test_keys_are_kept_until_they_are_deleted(self, store: StorePort) -> None:
         other = Key(name="other", hash="11", scopes=(Scope.READ, Scope.INGEST), expires_at=NOW + HOUR)
@@ -42,6 +42,14 @@ class AccessContract:
         await store.put_secret("signing", "one")
         await store.put_secret("signing", "two")
         assert (await store.secret("signing"), await store.secret("other")) == ("two", None)
+
+    async def test_marks_are_set_and_removed_together(self, store: StorePort) -> None:
+        assert await store.marks("tail") == {}
+        await store.put_marks("tail", {"a": "1", "b": "2"})
+        await store.put_marks("other", {"a": "9"})
+        await store.put_marks("tail", {"a": None, "b": "3", "c": "", "never": None})
+        assert await store.marks("tail") == {"b": "3", "c": ""}
+        assert await store.marks("other") == {"a": "9"}
 
     async def test_a_login_is_taken_once(self, store: StorePort) -> None:
         await store.put_login("code", NOW + HOUR)

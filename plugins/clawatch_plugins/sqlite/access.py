@@ -1,6 +1,8 @@
-"""Keys, secrets, logins and silences in the writer's hands."""
+"""Keys, secrets, marks, logins and silences in the writer's hands."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from clawatch.domain.access import Key
 from clawatch.domain.alerts import Silence
@@ -22,6 +24,13 @@ def delete_key(tx: Transaction, name: str) -> bool:
 
 def put_secret(tx: Transaction, name: str, value: str) -> None:
     tx.con.execute("INSERT OR REPLACE INTO secrets VALUES (?, ?)", (name, value))
+
+
+def put_marks(tx: Transaction, source: str, changes: Mapping[str, str | None]) -> None:
+    kept = [(source, name, value) for name, value in changes.items() if value is not None]
+    gone = [(source, name) for name, value in changes.items() if value is None]
+    tx.con.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", kept)
+    tx.con.executemany("DELETE FROM marks WHERE source = ? AND name = ?", gone)
 
 
 def put_login(tx: Transaction, code_hash: str, expires_at: Millis) -> None:

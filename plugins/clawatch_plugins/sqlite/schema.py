@@ -92,7 +92,14 @@ def first(db: Any) -> None:
     db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-MIGRATIONS = (first,)
+def marks(db: Any) -> None:
+    db.conn.execute(
+        "CREATE TABLE marks (source TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, "
+        "PRIMARY KEY (source, name)) WITHOUT ROWID"
+    )
+
+
+MIGRATIONS = (first, marks)
 """In order; what has been released is never changed, only followed by another."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -177,7 +177,7 @@ class SqliteStore:
         body = await self._one("SELECT body FROM outbox ORDER BY place LIMIT 1")
         return None if body is None else outgoing_from(body).created_at
 
-    # -- silences, keys, secrets, logins
+    # -- silences, keys, secrets, marks, logins
 
     async def silences(self) -> list[Silence]:
         return [silence_from(body) for (body,) in await self._all("SELECT body FROM silences")]
@@ -203,6 +203,12 @@ class SqliteStore:
 
     async def put_secret(self, name: str, value: str) -> None:
         await self._writer.do(Call(access.put_secret, (name, value)))
+
+    async def marks(self, source: str) -> dict[str, str]:
+        return dict(await self._all("SELECT name, value FROM marks WHERE source = ?", source))
+
+    async def put_marks(self, source: str, changes: Mapping[str, str | None]) -> None:
+        await self._writer.do(Call(access.put_marks, (source, dict(changes))))
 
     async def put_login(self, code_hash: str, expires_at: Millis) -> None:
         await self._writer.do(Call(access.put_login, (code_hash, expires_at)))
