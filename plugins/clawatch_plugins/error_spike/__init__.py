@@ -13,7 +13,7 @@ from clawatch.hookspecs import hookimpl
 from clawatch.ports import Core, RuleType
 from clawatch.settings import Duration, RuleSettings, Settings
 from clawatch_plugins.error_spike.rule import ErrorSpike
-from clawatch_plugins.error_spike.window import MOST
+from clawatch.domain.windows import MOST
 
 
 class ToolFailures(Settings):

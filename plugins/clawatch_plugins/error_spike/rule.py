@@ -13,7 +13,7 @@ from clawatch.domain.time import Millis, Moment
 from clawatch.domain.verdicts import Finding, Verdict, Wake
 from clawatch.domain.words import count_of, one_line, write_out
 from clawatch.ports import Rule
-from clawatch_plugins.error_spike.window import Window
+from clawatch.domain.windows import Window
 
 ERRORS = ""
 TOOLS = "tools"

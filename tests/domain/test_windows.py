@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clawatch_plugins.error_spike.window import Window
+from clawatch.domain.windows import Window
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
