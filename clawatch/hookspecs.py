@@ -50,7 +50,7 @@ class Hooks:
 
     @hookspec
     def register_sources(self) -> list[Contribution[Any]]:
-        """Sources that fetch or tail by themselves and hand what they read to ``core.ingest``."""
+        """Sources that fetch or tail by themselves and hand what they read to ``core.ingest``; see ``ports.Source``."""
         raise NotImplementedError
 
     @hookspec

@@ -13,7 +13,7 @@ from clawatch import __version__
 from clawatch.alerting.outbox import Worker
 from clawatch.domain.time import Millis
 from clawatch.guards import Guard
-from clawatch.ports import PartReport, StoreHealth, SystemReport
+from clawatch.ports import Condition, PartReport, StoreHealth, SystemReport
 from clawatch.pulse import Pulse
 from clawatch.rules import Rules
 
@@ -70,13 +70,15 @@ class System:
     workers: Sequence[Worker]
     head: Callable[[], int]
     parts: tuple[PartReport, ...]
-    """What does not change while the daemon runs: plugins, sources."""
+    """What does not change while the daemon runs: plugins."""
     doors: Sequence[str] = ()
     failing_routes: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """See ``web.counters.Counters.failing``."""
     guards: list[Guard] = field(default_factory=list)
     broken: list[PartReport] = field(default_factory=list)
     """What could not be opened."""
+    sources: list[tuple[str, object]] = field(default_factory=list)
+    """Each under its name, as it was opened."""
 
     def guard(self, section: str, name: str) -> Guard:
         """A guard whose state is reported from now on."""
@@ -87,8 +89,8 @@ class System:
         """Everything but the store's own part, which the caller adds."""
         guarded = [guard.report() for guard in self.guards]
         parts = (
-            *self.parts, *self.broken, *guarded, *self._door_parts(), *self._rule_parts(), *self._notifier_parts(),
-            *self._loop_parts(),
+            *self.parts, *self.broken, *guarded, *self._source_parts(), *self._door_parts(), *self._rule_parts(),
+            *self._notifier_parts(), *self._loop_parts(),
         )
         return SystemReport(
             version=__version__,
@@ -105,6 +107,9 @@ class System:
         is_any_off = any(running.switched_off for running in self.rules.rules) or any(g.is_off for g in self.guards)
         loops = self.loops
         return self.rules.is_blocked or is_any_off or bool(self.broken or loops.failing or loops.pulse.late())
+
+    def _source_parts(self) -> list[PartReport]:
+        return [_source_part(name, source) for name, source in self.sources]
 
     def _door_parts(self) -> list[PartReport]:
         failures = Counter[str]()
@@ -138,6 +143,15 @@ class System:
             ),
             *(PartReport(section="loops", name=name, state="late") for name in late),
         ]
+
+
+def _source_part(name: str, source: object) -> PartReport:
+    report = getattr(source, "report", None)
+    try:
+        condition = report() if report is not None else Condition()
+    except Exception as error:
+        condition = Condition(state="failing", detail=f"cannot say how it is: {type(error).__name__}")
+    return PartReport(section="sources", name=name, state=condition.state, detail=condition.detail)
 
 
 def _door_part(name: str, failures: int) -> PartReport:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from msgspec import Struct
+
 from clawatch.domain.agents import Agent
 from clawatch.domain.alerts import AlertType
 from clawatch.domain.commands import Command, CommandState, ControlKind
@@ -100,6 +102,25 @@ class Controller(Protocol):
 
     async def carry(self, command: Command, agent: Agent) -> CommandState | None:
         """A new command. None: it will be fetched or reported later; else its state at once."""
+        ...
+
+
+class Condition(Struct, frozen=True, kw_only=True):
+    """How a source does. ``state`` is public, a word or two, ``ok`` when all is well; ``detail`` is for the owner."""
+
+    state: str = "ok"
+    detail: str = ""
+
+
+class Source(Protocol):
+    """Fetches or tails by itself, in tasks of its own, and hands what it reads to ``core.ingest``.
+
+    It need not have a ``report``. One that can reach its agents may be a ``Controller`` as well: it is asked before
+    the others, since it knows its agents best.
+    """
+
+    def report(self) -> Condition:
+        """How it does, asked whenever somebody looks; quick."""
         ...
 
 
