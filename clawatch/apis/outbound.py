@@ -50,7 +50,8 @@ class Outbound:
         self.sent = 0
         self._ws = ws
         self._transport = transport
-        self._frames = frames
+        self.frames = frames
+        """How many may wait for a slow reader; may be changed at any time."""
         self._size = size
         self._queue: deque[Frame] = deque()
         self._queued = 0
@@ -67,7 +68,7 @@ class Outbound:
             self._write(frame)
             return True
         cost = len(frame.wire) + FRAME_COST
-        if len(self._queue) >= self._frames or self._queued + cost > self._size:
+        if len(self._queue) >= self.frames or self._queued + cost > self._size:
             return False
         self._queue.append(frame)
         self._queued += cost
