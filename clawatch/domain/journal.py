@@ -12,7 +12,7 @@ from clawatch.domain.commands import Command
 from clawatch.domain.deliveries import Outgoing
 from clawatch.domain.events import Event
 from clawatch.domain.money import Nanos
-from clawatch.domain.runs import Run
+from clawatch.domain.runs import Run, RunStatus
 from clawatch.domain.time import Millis
 
 
@@ -129,8 +129,12 @@ class Removed(Struct, frozen=True, kw_only=True, tag="removed", tag_field="_"):
     by: str
 
 
-class RunChanged(Struct, frozen=True, kw_only=True, tag="run", tag_field="_"):
+class RunChanged(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="run", tag_field="_"):
     run: Run
+    was: RunStatus | None = None
+    """Its status before; None for a new run."""
+    moved_from: str | None = None
+    """The agent it was kept under before, where it has been given to another; empty: nobody had it yet."""
 
 
 Edge = AlertChanged | CommandChanged | ControlChanged | Silenced | Removed | RunChanged

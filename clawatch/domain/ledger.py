@@ -38,7 +38,7 @@ from clawatch.domain.journal import (
     agent_of,
     kind_of,
 )
-from clawatch.domain.runs import Run, RunKey, fold_run
+from clawatch.domain.runs import Run, RunKey, fold_run, merged
 from clawatch.domain.time import MINUTE, Millis
 
 MOST = 10**18
@@ -85,7 +85,8 @@ class Posting:
         self.completed: dict[int, Event] = {}
         """Events that a later report has completed, by seq. Their rows in the journal stay as they were."""
         self.agents: dict[str, Agent | None] = {}
-        self.runs: dict[RunKey, Run] = {}
+        self.runs: dict[RunKey, Run | None] = {}
+        """None: kept under another agent now."""
         self.alerts: dict[str, Alert] = {}
         self.commands: dict[str, Command] = {}
         self.outbox: dict[str, Outgoing] = {}
@@ -169,8 +170,22 @@ class Posting:
         return counter.value - floor
 
     def _post_run(self, key: RunKey, event: Event) -> None:
-        run = self.runs[key] = fold_run(self.runs.get(key) or self._books.run(*key), event)
-        self._write(RunChanged(run=run), EntryKind.RUN, run.agent_id, ())
+        known = self._run(key)
+        run = self.runs[key] = fold_run(known, event)
+        self._write(RunChanged(run=run, was=None if known is None else known.status), EntryKind.RUN, run.agent_id, ())
+
+    def _settle_run(self, edge: RunChanged) -> RunChanged:
+        """The edge as it stands after what its agent has said of the run meanwhile."""
+        run = edge.run
+        from_key = run.key if edge.moved_from is None else (edge.moved_from, run.id)
+        known = self._run(from_key)
+        if from_key != run.key:
+            self.runs[from_key] = None
+        run = self.runs[run.key] = merged(known, run)
+        return replace(edge, run=run, was=None if known is None else known.status)
+
+    def _run(self, key: RunKey) -> Run | None:
+        return self.runs[key] if key in self.runs else self._books.run(*key)
 
     # -- counting
 
@@ -254,6 +269,8 @@ class Posting:
 
     def edge(self, edge: Edge) -> Entry:
         """Post one edge: its row, and what it changes of its agent."""
+        if isinstance(edge, RunChanged):
+            edge = self._settle_run(edge)
         seq = self._write(edge, kind_of(edge), agent_of(edge), ())
         match edge:
             case ControlChanged():
@@ -266,8 +283,6 @@ class Posting:
                 self._post_command(edge.command)
             case AlertChanged():
                 self._post_alert(edge.alert)
-            case RunChanged():
-                self.runs[edge.run.key] = edge.run
         return self.entries[seq - self._first_seq]
 
     def _post_command(self, command: Command) -> None:

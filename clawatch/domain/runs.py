@@ -41,15 +41,41 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     result: Any = None
     error: str | None = None
     parent: str | None = None
+    started_at: Millis = 0
+    """When it was first running; 0: not yet."""
+    ended_at: Millis = 0
+    """When it came to its end; 0: it goes on."""
+    by: str = ""
+    """The user who asked for it here; empty: an agent's own."""
+    for_kind: str = ""
+    """The kind of agent it waits for, or waited for; empty where an agent was named."""
+    reach: tuple[str, ...] = ("*",)
+    """Patterns of the agents it may be given to: those of whoever asked."""
+    command_id: str = ""
+    """What its agent was asked with."""
 
     @property
     def key(self) -> RunKey:
         return (self.agent_id, self.id)
 
     @property
+    def is_open(self) -> bool:
+        return self.status not in TERMINAL
+
+    @property
     def place(self) -> Place:
         """Where it stands in a list. No agent's id has a line break, so no two runs have the same place."""
         return Place(self.created_at, f"{self.id}\n{self.agent_id}")
+
+
+class RunTotal(Struct, frozen=True):
+    """How many runs of one agent, kind and status there are, and how long they took together."""
+
+    agent_id: str
+    kind: str
+    status: RunStatus
+    count: int
+    duration: Millis = 0
 
 
 def fold_run(run: Run | None, event: Event) -> Run:
@@ -68,4 +94,30 @@ def fold_run(run: Run | None, event: Event) -> Run:
         value = getattr(report, theirs)
         if value is not None:
             changes[ours] = value
-    return replace(run, **changes)
+    return timed(run, replace(run, **changes), event.at)
+
+
+def merged(known: Run | None, told: Run) -> Run:
+    """The run after the daemon's own word of it, where its agent may have said more meanwhile.
+
+    As in ``fold_run`` a finished run keeps its status, and progress never falls.
+    """
+    if known is None:
+        return timed(None, told, told.updated_at)
+    changes: dict[str, object] = {"progress": max(known.progress, told.progress)}
+    for field in ("input", "result", "error"):
+        if getattr(told, field) is None:
+            changes[field] = getattr(known, field)
+    if not known.is_open:
+        changes |= {"status": known.status, "ended_at": known.ended_at, "error": known.error}
+    return timed(known, replace(told, started_at=known.started_at or told.started_at, **changes), told.updated_at)
+
+
+def timed(before: Run | None, run: Run, at: Millis) -> Run:
+    """The run with the times of its beginning and end, where ``before`` had not come that far."""
+    changes: dict[str, Millis] = {}
+    if run.status is not RunStatus.PENDING and not run.started_at:
+        changes["started_at"] = at
+    if not run.is_open and (before is None or before.is_open):
+        changes["ended_at"] = max(at, run.started_at)
+    return replace(run, **changes) if changes else run

@@ -15,7 +15,7 @@ from clawatch.domain.commands import Command
 from clawatch.domain.deliveries import Outgoing
 from clawatch.domain.events import Event, EventType
 from clawatch.domain.journal import Appended, Committed, Entry, Measures, Unit
-from clawatch.domain.runs import Run
+from clawatch.domain.runs import Run, RunStatus, RunTotal
 from clawatch.domain.time import Millis
 
 T = TypeVar("T")
@@ -158,8 +158,15 @@ class StorePort(Protocol):
         ...
 
     async def runs(
-        self, agents: tuple[str, ...], cursor: str | None, limit: int, agent_id: str | None = None
+        self, agents: tuple[str, ...], cursor: str | None, limit: int, agent_id: str | None = None,
+        kind: str | None = None, statuses: tuple[RunStatus, ...] = (),
     ) -> Page[Run]: ...
+
+    async def open_runs(self) -> list[Run]:
+        """Every run that somebody asked for here (``Run.by``) and that has not come to its end, oldest first."""
+        ...
+
+    async def run_totals(self) -> list[RunTotal]: ...
 
     async def costs(self, since: Millis | None, until: Millis | None, agents: tuple[str, ...]) -> Costs:
         """Sums per agent and model; bounds inclusive; only agents matching one of the patterns."""

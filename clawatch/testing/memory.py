@@ -19,7 +19,7 @@ from clawatch.domain.events import Event
 from clawatch.domain.journal import ZERO, Appended, Committed, Entry, EntryKind, Measures, Unit
 from clawatch.domain.ledger import Posting, counts, measures_of
 from clawatch.domain.pages import Place, parse_number, parse_place
-from clawatch.domain.runs import Run
+from clawatch.domain.runs import Run, RunStatus, RunTotal
 from clawatch.domain.spans import Range, cover
 from clawatch.domain.time import DAY, HOUR, MINUTE, Millis
 from clawatch.ports import (
@@ -157,14 +157,29 @@ class MemoryStore:
         return max(found, key=lambda run: run.place, default=None)
 
     async def runs(
-        self, agents: tuple[str, ...], cursor: str | None, limit: int, agent_id: str | None = None
+        self, agents: tuple[str, ...], cursor: str | None, limit: int, agent_id: str | None = None,
+        kind: str | None = None, statuses: tuple[RunStatus, ...] = (),
     ) -> Page[Run]:
         found = [
             run
             for run in self._books.runs.values()
-            if agent_id in (None, run.agent_id) and matches(agents, run.agent_id)
+            if agent_id in (None, run.agent_id)
+            and matches(agents, run.agent_id)
+            and kind in (None, run.kind)
+            and (not statuses or run.status in statuses)
         ]
         return _page(found, lambda run: run.place, cursor, limit)
+
+    async def open_runs(self) -> list[Run]:
+        return sorted((run for run in self._books.runs.values() if run.by and run.is_open), key=lambda run: run.place)
+
+    async def run_totals(self) -> list[RunTotal]:
+        totals: dict[tuple[str, str, RunStatus], tuple[int, Millis]] = {}
+        for run in self._books.runs.values():
+            key = (run.agent_id, run.kind, run.status)
+            count, duration = totals.get(key, (0, 0))
+            totals[key] = count + 1, duration + max(0, run.ended_at - run.started_at)
+        return [RunTotal(*key, count, duration) for key, (count, duration) in totals.items()]
 
     # -- sums
 

@@ -125,7 +125,11 @@ class MemoryBooks:
                 self.agents.pop(agent_id, None)
             else:
                 self.agents[agent_id] = agent
-        self.runs.update(posting.runs)
+        for run_key, run in posting.runs.items():
+            if run is None:
+                self.runs.pop(run_key, None)
+            else:
+                self.runs[run_key] = run
         self.alerts.update(posting.alerts)
         self.commands.update(posting.commands)
         self.offsets.update(posting.offsets)

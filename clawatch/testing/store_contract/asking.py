@@ -6,6 +6,8 @@ import pytest
 
 from clawatch.domain.alerts import AlertState
 from clawatch.domain.commands import CommandState
+from clawatch.domain.journal import RunChanged, Unit
+from clawatch.domain.runs import RunStatus, RunTotal
 from clawatch.ports import AlertFilter, Invalid, Page, StorePort
 from clawatch.testing.store_contract.examples import (
     NOW,
@@ -13,7 +15,9 @@ from clawatch.testing.store_contract.examples import (
     alerts_unit,
     command,
     commands_unit,
+    run,
     run_event,
+    runs_unit,
 )
 
 
@@ -108,6 +112,57 @@ class AskingContract:
             seen += [run.agent_id for run in page.items]
             cursor = page.next
         assert (seen, cursor) == (["c", "b", "a"], None)
+
+    async def test_runs_are_chosen_by_kind_and_status(self, store: StorePort) -> None:
+        told = [
+            run_event("a", f"r{i}", NOW + i, kind=kind, status=status)
+            for i, (kind, status) in enumerate(
+                [("inference", "running"), (None, "completed"), (None, None), ("inference", "completed")]
+            )
+        ]
+        await store.append(told, NOW + 9)
+        assert names(await store.runs(("*",), None, 10, kind="inference")) == ["r3", "r0"]
+        assert names(await store.runs(("*",), None, 10, kind="task")) == ["r2", "r1"]
+        done = (RunStatus.COMPLETED, RunStatus.FAILED)
+        assert names(await store.runs(("*",), None, 10, statuses=done)) == ["r3", "r1"]
+        assert names(await store.runs(("*",), None, 10, kind="task", statuses=(RunStatus.PENDING,))) == ["r2"]
+
+    async def test_only_runs_that_were_asked_for_here_and_go_on_are_open(self, store: StorePort) -> None:
+        await store.append([run_event("a", "its-own", status="running")], NOW)
+        wanted = [run("second", NOW + 1), run("first"), run("done", status=RunStatus.COMPLETED)]
+        await store.commit(runs_unit(*wanted), NOW + 2)
+        assert [one.id for one in await store.open_runs()] == ["first", "second"]
+
+    async def test_a_run_that_is_given_to_an_agent_is_its_own_from_then_on(self, store: StorePort) -> None:
+        """It is in one place only, and what the agent says of it is said of this run."""
+        await store.commit(runs_unit(run("r1")), NOW)
+        given = RunChanged(run=run("r1", agent_id="a"), moved_from="")
+        [entry] = await store.commit(Unit(edges=(given,)), NOW + 1)
+        assert (entry.body.was, entry.agent_id) == (RunStatus.PENDING, "a")  # type: ignore[union-attr]
+        await store.append([run_event("a", "r1", NOW + 2, status="running", progress=0.5)], NOW + 2)
+        [found] = (await store.runs(("*",), None, 10)).items
+        assert (found.agent_id, found.status, found.progress, found.by) == ("a", RunStatus.RUNNING, 0.5, "ops")
+        assert await store.run("r1", ("b", "")) is None
+
+    async def test_the_daemons_word_of_a_run_takes_nothing_back(self, store: StorePort) -> None:
+        await store.commit(runs_unit(run("r1", agent_id="a")), NOW)
+        done = run_event("a", "r1", NOW + 5, status="completed", progress=1.0, result="42")
+        await store.append([done], NOW + 5)
+        late = run("r1", agent_id="a", status=RunStatus.FAILED, error="gone", updated_at=NOW + 6)
+        await store.commit(runs_unit(late), NOW + 6)
+        found = await store.run("r1", ("*",))
+        assert found is not None
+        assert (found.status, found.result, found.error, found.ended_at) == (RunStatus.COMPLETED, "42", None, NOW + 5)
+
+    async def test_runs_are_summed_by_agent_kind_and_status(self, store: StorePort) -> None:
+        for n, taken in enumerate((1_000, 3_000)):
+            begun = run_event("a", f"r{n}", NOW, status="running")
+            await store.append([begun, run_event("a", f"r{n}", NOW + taken, status="completed")], NOW + taken)
+        await store.append([run_event("b", "r", kind="inference")], NOW)
+        assert sorted(await store.run_totals(), key=lambda total: total.agent_id) == [
+            RunTotal("a", "task", RunStatus.COMPLETED, 2, 4_000),
+            RunTotal("b", "inference", RunStatus.PENDING, 1, 0),
+        ]
 
     @pytest.mark.parametrize("cursor", ["", "x", "12", "x.alert_1", "1.", "9" * 40 + ".a"])
     async def test_a_page_behind_a_foreign_cursor_is_refused(self, store: StorePort, cursor: str) -> None:

@@ -8,8 +8,9 @@ from clawatch.domain.alerts import Alert, AlertState, AlertType, Reason, Severit
 from clawatch.domain.commands import Command, CommandState, CommandType
 from clawatch.domain.deliveries import Outgoing
 from clawatch.domain.events import Event, EventType, RunReport, Usage
-from clawatch.domain.journal import AlertChanged, CommandChanged, Measures, Unit
+from clawatch.domain.journal import AlertChanged, CommandChanged, Measures, RunChanged, Unit
 from clawatch.domain.money import nanos
+from clawatch.domain.runs import Run
 from clawatch.domain.time import Millis, parse_iso
 from clawatch.ports import Costs, StorePort
 
@@ -33,6 +34,16 @@ def call(agent: str = "a", id: str = "c1", **fields: Any) -> Event:
 
 def run_event(agent: str = "a", run_id: str = "r", at: Millis = NOW, **report: Any) -> Event:
     return event(agent, at, EventType.RUN, run=RunReport(run_id=run_id, **report))
+
+
+def run(id: str = "r", at: Millis = NOW, **fields: Any) -> Run:
+    """One that somebody has asked for."""
+    values: dict[str, Any] = {"agent_id": "", "created_at": at, "updated_at": at, "by": "ops"} | fields
+    return Run(id=id, **values)
+
+
+def runs_unit(*runs: Run) -> Unit:
+    return Unit(edges=tuple(RunChanged(run=one) for one in runs))
 
 
 def alert(id: str = "alert_1", agent: str = "a", state: AlertState = AlertState.FIRING, **fields: Any) -> Alert:

@@ -10,9 +10,10 @@ from clawatch.domain.access import matches
 from clawatch.domain.alerts import Alert
 from clawatch.domain.commands import Command
 from clawatch.domain.pages import Place, parse_place
-from clawatch.domain.runs import Run
+from clawatch.domain.runs import Run, RunStatus, RunTotal
 from clawatch.ports import AlertFilter, Invalid, Page
 from clawatch_plugins.sqlite.codec import alert_from, command_from, run_from
+from clawatch_plugins.sqlite.schema import RUN_IS_OURS, RUN_KIND, RUN_STATUS
 
 T = TypeVar("T")
 
@@ -47,10 +48,31 @@ def run(con: sqlite3.Connection, run_id: str, agents: tuple[str, ...]) -> Run | 
 
 
 def runs(
-    con: sqlite3.Connection, agent_id: str | None, agents: tuple[str, ...], cursor: str | None, limit: int
+    con: sqlite3.Connection, agent_id: str | None, agents: tuple[str, ...], kind: str | None,
+    statuses: tuple[RunStatus, ...], cursor: str | None, limit: int,
 ) -> Page[Run]:
     conditions, arguments = (["1"], []) if agent_id is None else (["agent = ?"], [agent_id])
+    if kind is not None:
+        conditions.append(f"{RUN_KIND} = ?")
+        arguments.append(kind)
+    if statuses:
+        conditions.append(f"{RUN_STATUS} IN ({', '.join('?' * len(statuses))})")
+        arguments += [status.value for status in statuses]
     return _page(con, "runs", "created_at", conditions, arguments, agents, cursor, limit, run_from, name="place")
+
+
+def open_runs(con: sqlite3.Connection) -> list[Run]:
+    rows = con.execute(f"SELECT body FROM runs WHERE {RUN_IS_OURS} ORDER BY created_at, place")  # noqa: S608 (constants)
+    return [run for (body,) in rows if (run := run_from(body)).is_open]
+
+
+def run_totals(con: sqlite3.Connection) -> list[RunTotal]:
+    rows = con.execute(
+        f"SELECT agent, {RUN_KIND} AS kind, {RUN_STATUS} AS status, count(*),"  # noqa: S608 (constants)
+        " sum(max(0, coalesce(json_extract(body, '$.ended_at'), 0) - coalesce(json_extract(body, '$.started_at'), 0)))"
+        " FROM runs GROUP BY agent, kind, status"
+    )
+    return [RunTotal(agent, kind, RunStatus(status), count, int(sum_)) for agent, kind, status, count, sum_ in rows]
 
 
 def _page(

@@ -16,7 +16,7 @@ from clawatch.domain.commands import Command
 from clawatch.domain.deliveries import Outgoing
 from clawatch.domain.events import Event
 from clawatch.domain.journal import Appended, Committed, Entry, Unit
-from clawatch.domain.runs import Run
+from clawatch.domain.runs import Run, RunStatus, RunTotal
 from clawatch.domain.time import Millis
 from clawatch.ports import (
     AlertFilter,
@@ -144,9 +144,16 @@ class SqliteStore:
         return await self._readers.do(lists.run, run_id, agents)
 
     async def runs(
-        self, agents: tuple[str, ...], cursor: str | None, limit: int, agent_id: str | None = None
+        self, agents: tuple[str, ...], cursor: str | None, limit: int, agent_id: str | None = None,
+        kind: str | None = None, statuses: tuple[RunStatus, ...] = (),
     ) -> Page[Run]:
-        return await self._readers.do(lists.runs, agent_id, agents, cursor, limit)
+        return await self._readers.do(lists.runs, agent_id, agents, kind, statuses, cursor, limit)
+
+    async def open_runs(self) -> list[Run]:
+        return await self._readers.do(lists.open_runs)
+
+    async def run_totals(self) -> list[RunTotal]:
+        return await self._readers.do(lists.run_totals)
 
     # -- sums
 

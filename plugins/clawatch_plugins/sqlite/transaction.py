@@ -165,8 +165,12 @@ class Transaction:
             [
                 (r.id, r.agent_id, r.created_at, r.updated_at, r.place.id, text_of(r))
                 for r in posting.runs.values()
+                if r is not None
             ],
         )
+        for (agent_id, run_id), run in posting.runs.items():
+            if run is None:
+                self.con.execute("DELETE FROM runs WHERE id = ? AND agent = ?", (run_id, agent_id))
 
     def _write_names(self) -> None:
         _AGENT_NAMES.write(self.con, [(key, name) for name, key in self._new_agents.items()])
