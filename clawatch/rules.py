@@ -17,7 +17,7 @@ from clawatch.apis.pace import Pace
 from clawatch.commands import Commands
 from clawatch.domain.access import CORE
 from clawatch.domain.agents import Agent, Control
-from clawatch.domain.alerts import Alert, AlertType, Reason, fingerprint
+from clawatch.domain.alerts import Alert, Reason, fingerprint
 from clawatch.domain.commands import Command
 from clawatch.domain.deliveries import Outgoing
 from clawatch.domain.ids import new_id
@@ -274,7 +274,7 @@ class Rules:
         self._gathered.edges += braked.edges
         self._gathered.launched += braked.launched
         self._keep(braked.step, now)
-        if step.reason is Reason.FIRED and step.alert.type is AlertType.STUCK:
+        if step.reason is Reason.FIRED and step.alert.says_silent:
             self._gathered.edges.append(Silenced(agent_id=agent_id))
 
     def _keep(self, step: engine.Step, now: Moment) -> None:

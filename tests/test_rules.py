@@ -279,7 +279,10 @@ class TestTheBrakeAndTime:
         assert bench.fleet.get("a").control is Control.PAUSED
 
     async def test_an_agent_that_had_to_be_silent_for_a_while_longer_is_shown_as_stuck(self, bench_with: Any) -> None:
-        bench = await bench_with(on_error, RuleSettings(for_=MINUTE), alert_type=AlertType.STUCK)
+        def silent(event: Event, now: Moment) -> list[Finding]:
+            return [Verdict(agent_id="a", severity=Severity.INFO, message="silent", says_silent=True)]
+
+        bench = await bench_with(silent, RuleSettings(for_=MINUTE), alert_type=AlertType.STUCK)
         await bench.say(type=EventType.ERROR, error="x")
         await bench.turn()
         await bench.turn(MINUTE)

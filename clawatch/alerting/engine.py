@@ -81,6 +81,7 @@ def _begin(verdict: Verdict, severity: Severity, policy: RuleSettings, cause: Ca
         evidence=verdict.evidence,
         state=AlertState.PENDING,
         started_at=cause.now,
+        says_silent=verdict.says_silent,
         calls_brake=_calls_brake(verdict),
         cause=cause.seq,
     )

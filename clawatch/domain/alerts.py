@@ -84,6 +84,8 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When people were last told, for ``repeat``."""
     told: tuple[str, ...] = ()
     """The notifiers it has been routed to so far; those hear how it goes on, whatever becomes of its severity."""
+    says_silent: bool = False
+    """Its agent's status is stuck while this fires."""
     calls_brake: bool = False
     """Its newest verdict is of the rule's highest level, and sure enough to brake."""
     brake: str | None = None

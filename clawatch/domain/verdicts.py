@@ -21,6 +21,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     evidence: dict[str, Any] = {}
     may_brake: bool = True
     """False where the rule is not sure enough to pull the brake."""
+    says_silent: bool = False
+    """The agent as a whole gives no sign of life: its status is stuck from when this fires until it is over."""
     is_top: bool = True
     """Whether this is the rule's highest level, the only one at which the brake acts."""
 

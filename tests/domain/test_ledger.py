@@ -167,9 +167,13 @@ def test_a_confirmed_pause_is_what_the_agent_does(posting: Posting) -> None:
 def test_the_end_of_a_stuck_alert_ends_the_silence(posting: Posting) -> None:
     posting.event(event())
     posting.edge(Silenced(agent_id="a"))
-    posting.unit(alerts_unit(alert(type=AlertType.STUCK)))
+    posting.unit(alerts_unit(alert(type=AlertType.STUCK, says_silent=True)))
     assert posting.agents["a"].is_silent  # type: ignore[union-attr]
     posting.unit(alerts_unit(alert(type=AlertType.STUCK, state="resolved")))  # type: ignore[arg-type]
+    assert posting.agents["a"].is_silent, "another rule's alert says nothing of its silence"  # type: ignore[union-attr]
+    posting.unit(
+        alerts_unit(alert(type=AlertType.STUCK, says_silent=True, state="resolved"))  # type: ignore[arg-type]
+    )
     assert not posting.agents["a"].is_silent  # type: ignore[union-attr]
 
 

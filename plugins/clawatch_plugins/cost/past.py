@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from clawatch.apis.past_alerts import firing_alerts
 from clawatch.domain.access import CORE
-from clawatch.domain.alerts import Alert, AlertState
+from clawatch.domain.alerts import Alert
 from clawatch.domain.time import DAY, Millis
-from clawatch.ports import AlertFilter, QueriesPort
+from clawatch.ports import QueriesPort
 from clawatch_plugins.cost.calendar import Calendar
 from clawatch_plugins.cost.settings import Per
 from clawatch_plugins.cost.spending import Spending
 
 _WEEK: Millis = 7 * DAY
-_PAGE = 500
 _TRIES = 3
 
 
@@ -32,7 +32,7 @@ async def read_past(queries: QueriesPort, calendar: Calendar, rule: str, now: Mi
         agents = await _read_spending(queries, calendar, now)
         if _head(queries) == head:
             break
-    return Past(head, agents, await _read_alerts(queries, rule))
+    return Past(head, agents, await firing_alerts(queries, rule))
 
 
 def _head(queries: QueriesPort) -> int:
@@ -50,14 +50,3 @@ async def _read_spending(queries: QueriesPort, calendar: Calendar, now: Millis) 
         if amount:
             agents.setdefault(point.group, Spending()).add(point.at, amount, calendar)
     return agents
-
-
-async def _read_alerts(queries: QueriesPort, rule: str) -> tuple[Alert, ...]:
-    found: list[Alert] = []
-    cursor: str | None = None
-    while True:
-        page = await queries.alerts(CORE, AlertFilter(state=AlertState.FIRING), cursor, _PAGE)
-        found += [alert for alert in page.items if alert.rule == rule]
-        cursor = page.next
-        if cursor is None:
-            return tuple(found)

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from clawatch.domain.alerts import AlertType
 from clawatch.domain.time import MINUTE
+from clawatch.domain.windows import MOST
 from clawatch.hookspecs import hookimpl
 from clawatch.ports import Core, RuleType
 from clawatch.settings import Duration, RuleSettings, Settings
 from clawatch_plugins.error_spike.rule import ErrorSpike
-from clawatch.domain.windows import MOST
 
 
 class ToolFailures(Settings):

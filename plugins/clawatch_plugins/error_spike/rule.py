@@ -11,9 +11,9 @@ from clawatch.domain.events import Event, Origin
 from clawatch.domain.journal import Entry, Fill
 from clawatch.domain.time import Millis, Moment
 from clawatch.domain.verdicts import Finding, Verdict, Wake
+from clawatch.domain.windows import Window
 from clawatch.domain.words import count_of, one_line, write_out
 from clawatch.ports import Rule
-from clawatch.domain.windows import Window
 
 ERRORS = ""
 TOOLS = "tools"

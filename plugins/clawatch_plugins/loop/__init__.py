@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from clawatch.apis.past_alerts import open_subjects
 from clawatch.domain.alerts import AlertType
 from clawatch.hookspecs import hookimpl
 from clawatch.ports import Core, RuleType
-from clawatch_plugins.loop.past import read_open
 from clawatch_plugins.loop.rule import Loop
 from clawatch_plugins.loop.settings import LoopSettings
 
@@ -17,7 +17,7 @@ NAME = "loop"
 
 @asynccontextmanager
 async def open_rule(settings: LoopSettings, core: Core) -> AsyncIterator[Loop]:
-    yield Loop(await read_open(core.queries, NAME))
+    yield Loop(await open_subjects(core.queries, NAME))
 
 
 @hookimpl

@@ -134,4 +134,5 @@ def _stuck(agent: Agent, after: Millis, since: Millis) -> Verdict:
         message=f"Agent stuck — no {lacking} for {write_out(after)}{doing}",
         evidence={"lacking": lacking, "afterMs": after, "lastSignAt": since, "doing": one_line(agent.doing, 80)},
         may_brake=False,
+        says_silent=True,
     )
