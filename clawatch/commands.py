@@ -125,7 +125,8 @@ class Commands:
     # -- asking
 
     async def control(
-        self, agent_id: str, verb: CommandType, principal: Principal, alert_id: str | None = None
+        self, agent_id: str, verb: CommandType, principal: Principal, alert_id: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> tuple[Agent, Command | None]:
         """See ``ports.CommandsPort.control``."""
         if verb not in CONTROL_OF:
@@ -133,7 +134,7 @@ class Commands:
         async with self.lock:
             agent = self._permitted(agent_id, principal)
             now = self._clock.now().wall
-            edges, command = self.plan(agent, verb, principal, now, alert_id)
+            edges, command = self.plan(agent, verb, principal, now, alert_id, parameters=parameters)
             if edges:
                 await self._store.commit(Unit(edges=tuple(edges)), now)
         if command is not None and command.is_open:
@@ -148,6 +149,7 @@ class Commands:
         now: Millis,
         alert_id: str | None = None,
         planned: Sequence[Command] = (),
+        parameters: Mapping[str, Any] | None = None,
     ) -> tuple[list[Edge], Command | None]:
         """The edges a control verb comes to; none when it changes nothing. ``launch`` the command once stored.
 
@@ -160,7 +162,7 @@ class Commands:
             for old in (*self._open.get(agent.id, {}).values(), *planned)
             if old.type in CONTROL_OF and old.is_open
         ]
-        command = self._new(agent, verb, {}, principal, now, alert_id)
+        command = self._new(agent, verb, dict(parameters or {}), principal, now, alert_id)
         edges.append(ControlChanged(agent_id=agent.id, control=CONTROL_OF[verb], by=principal.user))
         edges.append(CommandChanged(command=command))
         return edges, command
@@ -204,7 +206,7 @@ class Commands:
     ) -> Command:
         """See ``ports.CommandsPort.send``."""
         if type in CONTROL_OF:
-            _, command = await self.control(agent_id, type, principal)
+            _, command = await self.control(agent_id, type, principal, parameters=parameters)
             if command is None:
                 raise Conflict(f"the agent {agent_id!r} is not to be {type}d: nothing to do")
             return command

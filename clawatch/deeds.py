@@ -30,9 +30,10 @@ class Deeds:
         self._redactor = redactor
 
     async def control(
-        self, agent_id: str, verb: CommandType, principal: Principal, alert_id: str | None = None
+        self, agent_id: str, verb: CommandType, principal: Principal, alert_id: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> tuple[Agent, Command | None]:
-        return await self._commands.control(agent_id, verb, principal, alert_id)
+        return await self._commands.control(agent_id, verb, principal, alert_id, parameters)
 
     async def send(
         self, agent_id: str, type: CommandType, parameters: Mapping[str, Any], principal: Principal

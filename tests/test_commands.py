@@ -69,6 +69,15 @@ async def test_a_delivered_command_is_handed_out_again_until_it_is_answered(benc
     assert len(await bench.commands.take("a", owner)) == 1
 
 
+async def test_what_comes_with_a_control_verb_goes_to_the_agent_with_it(bench: Any, owner: Principal) -> None:
+    await bench.commands.control("a", CommandType.STOP, owner, parameters={"graceful": True})
+    (taken,) = await bench.commands.take("a", owner)
+    assert taken.parameters == {"graceful": True}
+    await bench.commands.send("a", CommandType.RESTART, {"delay": 5}, owner)
+    (taken,) = await bench.commands.take("a", owner)
+    assert (taken.type, taken.parameters) == (CommandType.RESTART, {"delay": 5})
+
+
 async def test_a_waiting_agent_is_handed_its_command_at_once(bench: Any, owner: Principal) -> None:
     waiting = asyncio.ensure_future(bench.commands.take("a", owner, wait=5.0))
     await asyncio.sleep(0)

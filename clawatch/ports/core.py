@@ -142,10 +142,12 @@ class CommandsPort(Protocol):
     """Everything there is to do to agents, alerts and the daemon. Checks rights; raises Forbidden, NotFound."""
 
     async def control(
-        self, agent_id: str, verb: CommandType, principal: Principal, alert_id: str | None = None
+        self, agent_id: str, verb: CommandType, principal: Principal, alert_id: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> tuple[Agent, Command | None]:
         """pause, resume, stop, start, restart: sets control at once and creates the command.
 
+        ``parameters`` go to the agent with it; what they mean is its business.
         What is so already changes nothing; the newest command comes back then, or None when there was none.
         """
         ...
