@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+from aiohttp import web
 
 from clawatch.apis.routes import Api, Param, Problem, Route
 
 _COMPONENT = "#/components/schemas/{name}"
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::[^{}]*)?\}")
+_ANY_DEPTH = re.compile(r":\.[*+]\}")
 _SECURITY_SCHEMES = {
     "key": {"type": "apiKey", "in": "header", "name": "X-ClaWatch-Key"},
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key, or a token from POST /api/auth/token."},
@@ -19,21 +21,33 @@ _SECURITY_SCHEMES = {
 _SAMPLE = Problem(400, "what was wrong", "invalid")
 
 
+APIS: web.AppKey[Sequence[tuple[str, Api]]] = web.AppKey("apis", Sequence)
+"""Every door of an application by its name, for the document of them all."""
+
+
 def document(apis: Sequence[tuple[str, Api]], version: str) -> dict[str, Any]:
-    """The whole document. A WebSocket is shown as the GET that opens it; ``HEAD`` is left out."""
-    schemas = _Schemas(route for _, api in apis for route in api.routes)
+    """What programs may ask of these doors, each under its own tag.
+
+    Left out are WebSockets, pages for people, ``HEAD``, and paths of any depth: the document has no words for them.
+    """
+    shown = [(name, api, route) for name, api in apis for route in api.routes if _is_shown(route)]
+    schemas = _Schemas(route for _, _, route in shown)
     paths: dict[str, dict[str, Any]] = {}
-    for name, api in apis:
-        for route in api.routes:
-            path = _PLACEHOLDER.sub(r"{\1}", route.path)
-            paths.setdefault(path, {})[route.method.lower()] = _operation(name, api, route, schemas)
+    for name, api, route in shown:
+        path = _PLACEHOLDER.sub(r"{\1}", route.path)
+        paths.setdefault(path, {})[route.method.lower()] = _operation(name, api, route, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "ClaWatch", "version": version},
         "paths": paths,
         "components": {"schemas": schemas.components, "securitySchemes": _SECURITY_SCHEMES},
-        "tags": [{"name": name} for name, _ in apis],
+        "tags": [{"name": name} for name in dict.fromkeys(name for name, _, _ in shown)],
     }
+
+
+def _is_shown(route: Route) -> bool:
+    is_page = route.method == "GET" and route.scope is None and route.gives is None
+    return not (route.is_socket or is_page or _ANY_DEPTH.search(route.path))
 
 
 class _Schemas:
@@ -87,8 +101,6 @@ def _parameter(param: Param, schemas: _Schemas) -> dict[str, Any]:
 
 def _responses(api: Api, route: Route, schemas: _Schemas) -> dict[str, Any]:
     refusal = {"description": "A refusal.", "content": {"application/json": {"example": _sample(api)}}}
-    if route.is_socket:
-        return {"101": {"description": "Switches to WebSocket."}, "default": refusal}
     answer: dict[str, Any] = {"description": "Done."}
     if route.gives is not None:
         answer["content"] = _json(schemas.of(route.gives))

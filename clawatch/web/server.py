@@ -11,6 +11,7 @@ from aiohttp import HttpVersion11, web
 from structlog.typing import FilteringBoundLogger
 
 from clawatch.access import Access
+from clawatch.apis.openapi import APIS
 from clawatch.apis.routes import Api
 from clawatch.apis.sockets import METRICS, SESSIONS, Endable, close_sessions
 from clawatch.domain.metrics import Metrics
@@ -85,7 +86,7 @@ def build(
     gate = Gate(apis, access, settings, clock, log, counters, metrics)
     app = web.Application(middlewares=[gate.middleware])
     sessions: set[Endable] = set()
-    app[SESSIONS], app[METRICS] = sessions, metrics
+    app[SESSIONS], app[METRICS], app[APIS] = sessions, metrics, apis
     Traffic(metrics).watch_sessions(sessions)
     app.on_response_prepare.append(gate.add_headers)
     owners: dict[tuple[str, str], str] = {}

@@ -202,6 +202,8 @@ async def names(firing_range: Range) -> dict[str, str]:
         "alert": json.loads(alerts.body)["alerts"][0]["id"],
         "command": json.loads(commands.body)["commands"][0]["id"],
         "cursor": json.loads(system.body)["cursor"],
+        "agent": "a",
+        "run": "r",
     }
 
 

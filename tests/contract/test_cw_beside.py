@@ -460,9 +460,18 @@ async def test_an_unknown_notifier_cannot_be_tested(cw: Any) -> None:
 async def test_the_interface_is_described_by_itself(cw: Any) -> None:
     document = await cw.get("/api/openapi.json")
     assert document["openapi"].startswith("3.")
-    assert {"/api/events", "/api/agents/{id}/pause", "/api/costs", "/ws"} <= document["paths"].keys()
+    assert {"/api/events", "/api/agents/{id}/pause", "/api/costs"} <= document["paths"].keys()
     agent = document["components"]["schemas"]["AgentView"]["properties"]
     assert {"lastHeartbeat", "costUsd", "control"} <= agent.keys()
+
+
+async def test_the_description_is_of_every_door_under_its_own_tag(cw: Any) -> None:
+    paths = (await cw.get("/api/openapi.json"))["paths"]
+    tags = {path: operation["tags"] for path, operations in paths.items() for operation in operations.values()}
+    assert tags["/api/agents"] == ["clawatch"]
+    assert (tags["/v1/logs"], tags["/hooks/claude-code"]) == (["otlp"], ["claude_code"])
+    assert (tags["/health"], tags["/metrics"]) == (["health"], ["metrics"])
+    assert not {"/", "/ws", "/login", "/agents/{id}"} & tags.keys()
 
 
 @pytest.mark.parametrize("content_type", ["%%%", "text/plain; charset=x", "", "application/json; charset=utf-16"])

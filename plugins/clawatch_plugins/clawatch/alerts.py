@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from aiohttp import web
 
 from clawatch.apis.bodies import read_json
@@ -44,7 +46,7 @@ class Alerts:
 
     def routes(self) -> tuple[Route, ...]:
         one = "/api/alerts/{id}"
-        state = Param("state", "query", str, "firing or resolved")
+        state = Param("state", "query", Literal["firing", "resolved"], "firing or resolved")
         return (
             Route(
                 "GET", "/api/alerts", self.list, Scope.READ, "Alerts, newest first", gives=AlertList,

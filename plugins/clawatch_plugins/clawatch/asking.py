@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from aiohttp import web
+from msgspec import Meta
 
 from clawatch.apis.routes import Param
 from clawatch.domain.time import DAY, SECOND, Millis, parse_duration, parse_iso
@@ -21,10 +22,11 @@ LONGEST: Millis = 400 * DAY
 _LOST_PLUS = re.compile(r"(.*T.*) (\d\d:?\d\d)", re.DOTALL)
 
 AGENT_ID = Param("agentId", "query", str, "of this agent only")
-FROM = Param("from", "query", str, "ISO 8601, inclusive")
-TO = Param("to", "query", str, "ISO 8601, inclusive")
+Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+FROM = Param("from", "query", Instant, "ISO 8601, inclusive")
+TO = Param("to", "query", Instant, "ISO 8601, inclusive")
 CURSOR = Param("cursor", "query", str, "`next` of the page before")
-LIMIT = Param("limit", "query", int, f"1 to {MAX_LIMIT}")
+LIMIT = Param("limit", "query", Annotated[int, Meta(ge=1, le=MAX_LIMIT)], f"1 to {MAX_LIMIT}")
 
 
 def text_of(request: web.Request, name: str) -> str | None:

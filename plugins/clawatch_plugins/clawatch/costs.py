@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from aiohttp import web
+from msgspec import Meta
 
 from clawatch.apis.envelopes import reply
 from clawatch.apis.routes import Param, Route
@@ -40,8 +42,9 @@ class Costs:
         self._core = core
 
     def routes(self) -> tuple[Route, ...]:
-        by = Param("by", "query", str, "agent, model or total")
-        step = Param("step", "query", str, "whole minutes, like 5m, 1h or 1d")
+        by = Param("by", "query", Literal["agent", "model", "total"], "agent, model or total")
+        minutes = Annotated[str, Meta(pattern="^[1-9][0-9]{0,3}[mhd]$")]
+        step = Param("step", "query", minutes, "whole minutes, like 5m, 1h or 1d")
         return (
             Route(
                 "GET", "/api/costs", self.report, Scope.READ, "Costs by agent and by model", gives=CostReport,

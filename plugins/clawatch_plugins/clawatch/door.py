@@ -23,7 +23,6 @@ def api_of(core: Core) -> Api:
     shown = ShownAgents(core)
     parts = (
         Agents(core, shown), Events(core), Alerts(core), Commands(core), Costs(core), Runs(core), Keys(core),
-        System(core, lambda: api), Live(core, shown),
+        System(core), Live(core, shown),
     )
-    api = Api(routes=tuple(route for part in parts for route in part.routes()), envelope=clawatch_envelope, paths=PATHS)
-    return api
+    return Api(tuple(route for part in parts for route in part.routes()), clawatch_envelope, PATHS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from aiohttp import web
 
 from clawatch.apis.envelopes import Refused, reply
+from clawatch.apis.openapi import APIS
 from clawatch.apis.routes import Api, Route
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.deliveries import Delivered, RetryLater
@@ -16,9 +17,8 @@ from clawatch_plugins.clawatch.wire import Done, PartView, StoreView, SystemView
 
 
 class System:
-    def __init__(self, core: Core, api: Callable[[], Api]) -> None:
+    def __init__(self, core: Core) -> None:
         self._core = core
-        self._api = api
         self._document: bytes | None = None
 
     def routes(self) -> tuple[Route, ...]:
@@ -28,7 +28,7 @@ class System:
                 "POST", "/api/notifiers/{name}/test", self.test_notifier, Scope.ADMIN, "Send a test message",
                 gives=Done,
             ),
-            Route("GET", "/api/openapi.json", self.openapi, Scope.READ, "This document"),
+            Route("GET", "/api/openapi.json", self.openapi, Scope.READ, "This document: all doors, each under its tag"),
         )
 
     async def system(self, request: web.Request, principal: Principal) -> web.Response:
@@ -62,13 +62,13 @@ class System:
 
     async def openapi(self, request: web.Request, principal: Principal) -> web.Response:
         if self._document is None:
-            self._document = await self._made_document()
+            self._document = await self._made_document(request.app[APIS])
         return web.Response(body=self._document, content_type="application/json", charset="utf-8")
 
-    async def _made_document(self) -> bytes:
+    async def _made_document(self, apis: Sequence[tuple[str, Api]]) -> bytes:
         import msgspec
 
         from clawatch.apis.openapi import document
 
         report = await self._core.queries.system()
-        return msgspec.json.encode(document([("clawatch", self._api())], report.version))
+        return msgspec.json.encode(document(apis, report.version))
