@@ -108,7 +108,7 @@ OPEN = {
     ("GET", "/costs"), ("GET", "/system"),
 }
 """Pages, which hold no data, and health. Which pages there are depends on what was built."""
-SOCKETS = {("GET", "/ws")}
+SOCKETS = {("GET", "/ws"), ("GET", "/api/v1/ws")}
 
 Routes = dict[tuple[str, str], Route]
 
