@@ -8,11 +8,14 @@
         @property
         def note(self) -> str: ...         # what another one needs to go on from here
 
+    class AgentFiles(FilesSettings):
+        usual = ("~/.agent/sessions",)
+
     @asynccontextmanager
     async def open_source(settings, core):
-        folder = Folder(Path("~/.agent/sessions").expanduser(), ["**/*.jsonl"])
-        async with follow(core, Followed("agent", folder, Transcript, wants=(b'"usage"',), since=settings.since)):
-            yield
+        followed = settings.followed("agent", Transcript, wants=(b'"usage"',))
+        async with follow(core, *followed) as source:
+            yield source
 
 Positions are durable and written after the events that they cover, so nothing is lost; events carry ids, so nothing
 counts twice. What stands in the files at the first start is history.
@@ -21,6 +24,20 @@ counts twice. What stands in the files at the first start is history.
 from clawatch.apis.tailing.folder import Folder, Seen
 from clawatch.apis.tailing.following import Batch, Followed, Reader, Tail
 from clawatch.apis.tailing.reading import LONGEST, Line
-from clawatch.apis.tailing.running import Following, follow
+from clawatch.apis.tailing.running import Following, Followings, follow
+from clawatch.apis.tailing.settings import FilesSettings
 
-__all__ = ["LONGEST", "Batch", "Folder", "Followed", "Following", "Line", "Reader", "Seen", "Tail", "follow"]
+__all__ = [
+    "LONGEST",
+    "Batch",
+    "FilesSettings",
+    "Folder",
+    "Followed",
+    "Following",
+    "Followings",
+    "Line",
+    "Reader",
+    "Seen",
+    "Tail",
+    "follow",
+]

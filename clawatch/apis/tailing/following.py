@@ -50,7 +50,7 @@ class Followed:
     """Files to follow, and how their lines are read."""
 
     name: str
-    """Of the source: for its marks, its events and the log."""
+    """For its marks and the log."""
     folder: Folder
     open: Callable[[str, str], Reader]
     """``open(path, note)``: a reader for the file of this path from the root; ``note`` is empty at its beginning."""
@@ -58,6 +58,8 @@ class Followed:
     """Words of which a line must hold one to be read at all; none: every line is."""
     since: Millis = 7 * DAY
     """How far back history is read at the first start."""
+    source: str = ""
+    """What its events name as their source; ``name``, where nothing is said."""
 
 
 @dataclass(slots=True)
@@ -110,7 +112,7 @@ class Tail:
         self._folder = followed.folder
         self._is_first_look = True
         self._is_first_start = BEGAN not in marks
-        self._origins = Origins(began=_began(marks, now), since=followed.since, source=followed.name)
+        self._origins = Origins(began=_began(marks, now), since=followed.since, source=followed.source or followed.name)
         self._files = {path: File(position) for path, position in _positions(marks)}
         self._urgent: dict[str, None] = {}
         self._queue: dict[str, None] = {}

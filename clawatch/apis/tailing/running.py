@@ -11,7 +11,7 @@ from clawatch.apis.tailing.watching import Watch
 from clawatch.domain.access import CORE
 from clawatch.domain.events import Event
 from clawatch.domain.time import MINUTE
-from clawatch.ports import ClaWatchError, Core, StoreUnavailable
+from clawatch.ports import ClaWatchError, Condition, Core, StoreUnavailable
 
 LOOK_EVERY = 10.0
 """Seconds between walks through the whole folder."""
@@ -45,6 +45,18 @@ class Following:
             "clawatch_tail_lines", "Lines of followed files that were read", ("source", "outcome")
         )
         self._told = (0, 0, 0)
+        self._files = 0
+        self._trouble = ""
+
+    def report(self) -> Condition:
+        read, broken, too_long = self._told
+        root = self._followed.folder.root
+        if not self._folders:
+            return Condition(state="waiting", detail=f"{root} is not there, or may not be read")
+        said = f"{root}: {self._files} files, {read} lines read since the start"
+        unread = broken + too_long
+        said += f", {unread} of them not understood" if unread else ""
+        return Condition(state=self._trouble or "ok", detail=said)
 
     async def run(self) -> None:
         watching = asyncio.create_task(self._watch.run())
@@ -53,6 +65,7 @@ class Following:
                 try:
                     await self._run()
                 except Exception:
+                    self._trouble = "failing"
                     self._log.exception("tail.failed")
                 await asyncio.sleep(AGAIN)
         finally:
@@ -62,7 +75,7 @@ class Following:
                 await self._write_marks()
 
     async def _run(self) -> None:
-        self._marks, self._looked = {}, float("-inf")
+        self._marks, self._looked, self._told = {}, float("-inf"), (0, 0, 0)
         marks = await self._core.marks.read(self._followed.name)
         tail = Tail(self._followed, marks, self._now())
         ahead: asyncio.Task[Batch | None] | None = None
@@ -89,7 +102,7 @@ class Following:
         if must_look or mono - self._looked >= LOOK_EVERY:
             await asyncio.to_thread(tail.look, now)
             self._looked = self._glanced = mono
-            self._folders = frozenset((*tail.folders, ""))
+            self._folders = frozenset((*tail.folders, "")) if tail.folders else frozenset()
             if self._watch.over(tail.folders):
                 # What comes into a new folder before it is watched tells nobody.
                 self._must_look, self._looked = True, mono - LOOK_EVERY + GLANCE_EVERY
@@ -147,6 +160,7 @@ class Following:
             try:
                 receipt = await self._core.ingest.accept(events, CORE)
             except StoreUnavailable as error:
+                self._trouble = "waits for the store"
                 self._log.warning("tail.waits_for_store", why=str(error))
                 await asyncio.sleep(RETRY)
                 continue
@@ -157,6 +171,7 @@ class Following:
                 for event in events:
                     await self._accept([event])
                 return
+            self._trouble = ""
             if receipt.rejected:
                 self._log.warning("tail.events_rejected", count=len(receipt.rejected), why=receipt.rejected[0][1])
             return
@@ -180,15 +195,30 @@ class Following:
         for outcome, now, before in zip(("read", "broken", "too_long"), new, self._told, strict=True):
             if now != before:
                 self._lines.add(self._followed.name, outcome, by=now - before)
-        self._told = new
+        self._told, self._files = new, len(tail.files)
+
+
+class Followings:
+    """What one source follows; a ``ports.Source``."""
+
+    def __init__(self, followings: Sequence[Following]) -> None:
+        self._followings = followings
+
+    def report(self) -> Condition:
+        """See ``ports.Source``: the first of them that is not well speaks for all."""
+        conditions = [following.report() for following in self._followings]
+        unwell = [condition for condition in conditions if condition.state != "ok"]
+        state = unwell[0].state if unwell else "ok"
+        return Condition(state=state, detail="; ".join(condition.detail for condition in conditions))
 
 
 @asynccontextmanager
-async def follow(core: Core, *followed: Followed) -> AsyncIterator[None]:
+async def follow(core: Core, *followed: Followed) -> AsyncIterator[Followings]:
     """Follow these files while the block runs. Nothing is lost when it ends: the next time goes on from the marks."""
-    tasks = [asyncio.create_task(Following(core, one).run(), name=f"tail {one.name}") for one in followed]
+    followings = [Following(core, one) for one in followed]
+    tasks = [asyncio.create_task(one.run()) for one in followings]
     try:
-        yield
+        yield Followings(followings)
     finally:
         for task in tasks:
             task.cancel()

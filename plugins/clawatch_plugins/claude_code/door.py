@@ -106,7 +106,7 @@ async def open_hooks(settings: HooksSettings, core: Core) -> AsyncIterator[Api]:
     brake = Brake(core.queries, core.commands, core.ingest)
     tasks = [asyncio.create_task(backlog.run()), asyncio.create_task(_tick(brake, core))]
     try:
-        yield Door(core, backlog, brake, _sessions(core)).api()
+        yield Door(core, backlog, brake, sessions_of(core)).api()
     finally:
         for task in tasks:
             task.cancel()
@@ -114,7 +114,7 @@ async def open_hooks(settings: HooksSettings, core: Core) -> AsyncIterator[Api]:
         await backlog.close()
 
 
-def _sessions(core: Core) -> Sessions:
+def sessions_of(core: Core) -> Sessions:
     """The vocabulary's, so that it leaves turns to the hooks where there are any."""
     vocabularies = (getattr(one, "vocabulary", one) for one in core.vocabularies)  # the daemon guards each
     return next((one.sessions for one in vocabularies if isinstance(one, ClaudeCode)), None) or Sessions()

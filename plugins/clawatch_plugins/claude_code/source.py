@@ -1,0 +1,43 @@
+"""The source that follows Claude Code's transcripts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from pydantic import Field
+
+from clawatch.apis.tailing import FilesSettings, follow
+from clawatch.domain.access import CORE, MAX_AGENT_ID
+from clawatch.ports import Core, NotFound, Source
+from clawatch_plugins.claude_code.door import sessions_of
+from clawatch_plugins.claude_code.transcripts import SOURCE, WANTS, Heard, Seen, Transcript
+
+
+class TranscriptsSettings(FilesSettings):
+    usual = ("$CLAUDE_CONFIG_DIR/projects", "~/.config/claude/projects", "~/.claude/projects")
+
+    agent: str | None = Field(default=None, min_length=1, max_length=MAX_AGENT_ID)
+    """The agent that all sessions are, where hooks and telemetry name one; else each session is its own."""
+
+
+@asynccontextmanager
+async def open_transcripts(settings: TranscriptsSettings, core: Core) -> AsyncIterator[Source]:
+    """A ``ports.Source`` that goes on where it was left."""
+    sessions = sessions_of(core)
+
+    def is_known(agent_id: str) -> bool:
+        try:
+            return bool(core.queries.agent(agent_id, CORE).kind)
+        except NotFound:
+            return False
+
+    heard = Heard(
+        agent=settings.agent,
+        is_hooked=lambda agent, session: (agent, session) in sessions.hooked,
+        is_known=is_known,
+        answers=Seen(),
+    )
+    async with follow(core, *settings.followed(SOURCE, partial(Transcript, heard=heard), WANTS)) as source:
+        yield source
