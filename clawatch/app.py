@@ -49,6 +49,7 @@ from clawatch.web.connections import listen
 from clawatch.web.counters import Counters
 from clawatch.web.knocking import KNOCK_EVERY, is_reachable, knock
 from clawatch.web.server import WebSettings, serve
+from clawatch.work import Work
 
 ADDRESS = "address"
 """Under this name the store keeps the daemon's URL while it runs: options may have told it another than the file."""
@@ -180,9 +181,12 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         desk = Desk(store, clock, _routes(config), notifier_names)
         commands = Commands(store, fleet, clock, ())
         await desk.load()
+        working = Work(store, fleet, commands, clock)
         await commands.load()
+        await working.load()
         kept.relay.listeners = (
-            journal.apply, fleet.apply, commands.apply, desk.apply, lambda c: bus.publish(c.entries)
+            journal.apply, fleet.apply, commands.apply, working.apply, desk.apply,
+            lambda c: bus.publish(c.entries)
         )
         life.callback("bus", bus.close)
 
@@ -216,7 +220,7 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
             vocabularies=tuple(
                 GuardedVocabulary(one, system.guard("vocabularies", one.name)) for one in loaded.registry.vocabularies
             ),
-            metrics=kept.metrics, marks=Marks(store),
+            metrics=kept.metrics, marks=Marks(store), work=working,
         )
         opening = Opening(life, core, system)
 
@@ -249,6 +253,7 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         life.push("commands", commands.carried)
         life.push("loops", loops.close)
         loops.every("rules", 0, rules.work)
+        loops.every("work", 0, working.work)
         for worker in workers:
             loop = f"notifier {worker.name}"
             worker.beat = partial(kept.pulse.beat, loop, DELIVERY_TIMEOUT)

@@ -162,7 +162,7 @@ class Commands:
             for old in (*self._open.get(agent.id, {}).values(), *planned)
             if old.type in CONTROL_OF and old.is_open
         ]
-        command = self._new(agent, verb, dict(parameters or {}), principal, now, alert_id)
+        command = self._new(agent, verb, dict(parameters or {}), principal.user, now, alert_id)
         edges.append(ControlChanged(agent_id=agent.id, control=CONTROL_OF[verb], by=principal.user))
         edges.append(CommandChanged(command=command))
         return edges, command
@@ -213,9 +213,20 @@ class Commands:
         async with self.lock:
             agent = self._permitted(agent_id, principal)
             now = self._clock.now().wall
-            command = self._new(agent, type, dict(parameters), principal, now, None)
+            command = self._new(agent, type, dict(parameters), principal.user, now, None)
             await self._store.commit(Unit(edges=(CommandChanged(command=command),)), now)
         return await self._carry(command) if command.is_open else command
+
+    def drafted(
+        self, agent: Agent, type: CommandType, parameters: dict[str, Any], requested_by: str, now: Millis
+    ) -> Command:
+        """A command that somebody else stores, under ``lock``; ``launch`` it then."""
+        return self._new(agent, type, parameters, requested_by, now, None)
+
+    def withdrawn(self, command: Command, why: str, now: Millis) -> list[Edge]:
+        """The edge that ends a command which is not wanted any more; none when it has come to its end by itself."""
+        known = self._open.get(command.agent_id, {}).get(command.id)
+        return [] if known is None else [CommandChanged(command=moved(known, CommandState.EXPIRED, now, why))]
 
     def _permitted(self, agent_id: str, principal: Principal) -> Agent:
         agent = self._fleet.get(agent_id)
@@ -230,7 +241,7 @@ class Commands:
         agent: Agent,
         type: CommandType,
         parameters: dict[str, Any],
-        principal: Principal,
+        requested_by: str,
         now: Millis,
         alert_id: str | None,
     ) -> Command:
@@ -242,7 +253,7 @@ class Commands:
             type=type,
             state=CommandState.REQUESTED if supported else CommandState.UNSUPPORTED,
             requested_at=now,
-            requested_by=principal.user,
+            requested_by=requested_by,
             changed_at=now,
             control_kind=controlling.kind,
             parameters=parameters,

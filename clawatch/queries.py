@@ -14,8 +14,9 @@ from clawatch.domain.agents import Agent
 from clawatch.domain.alerts import Alert, Silence
 from clawatch.domain.commands import Command
 from clawatch.domain.journal import Entry
-from clawatch.domain.runs import Run
+from clawatch.domain.runs import Run, RunStatus
 from clawatch.domain.time import Millis
+from clawatch.domain.work import may_see
 from clawatch.fleet import Fleet
 from clawatch.journal import Journal
 from clawatch.ports import (
@@ -110,15 +111,18 @@ class Queries:
         return await self._store.series(since, until, step, by, agents)
 
     async def runs(
-        self, principal: Principal, cursor: str | None = None, limit: int = 100, agent_id: str | None = None
+        self, principal: Principal, cursor: str | None = None, limit: int = 100, agent_id: str | None = None,
+        kind: str | None = None, statuses: tuple[RunStatus, ...] = (),
     ) -> Page[Run]:
-        return await self._store.runs(principal.agents, cursor, _bounded(limit), agent_id)
+        agents = (*principal.agents, "")
+        page = await self._store.runs(agents, cursor, _bounded(limit), agent_id, kind, statuses)
+        return Page(tuple(run for run in page.items if may_see(run, principal)), page.next)
 
     async def run(self, run_id: str, principal: Principal, agent_id: str | None = None) -> Run:
         is_foreign = agent_id is not None and not principal.sees(agent_id)
-        agents = principal.agents if agent_id is None else (_exact(agent_id),)
+        agents = (*principal.agents, "") if agent_id is None else (_exact(agent_id),)
         run = None if is_foreign else await self._store.run(run_id, agents)
-        if run is None:
+        if run is None or not may_see(run, principal):
             raise NotFound("Run not found")
         return run
 

@@ -15,6 +15,7 @@ from clawatch.ports.core import (
     HttpPort,
     IngestPort,
     MarksPort,
+    NoWork,
     PartReport,
     PassingMarks,
     QueriesPort,
@@ -22,6 +23,7 @@ from clawatch.ports.core import (
     SchedulerPort,
     Subscription,
     SystemReport,
+    WorkPort,
 )
 from clawatch.ports.errors import (
     ClaWatchError,
@@ -80,6 +82,7 @@ __all__ = [
     "IngestPort",
     "Invalid",
     "MarksPort",
+    "NoWork",
     "NotFound",
     "Notifier",
     "Page",
@@ -101,4 +104,5 @@ __all__ = [
     "SystemReport",
     "TooMany",
     "Vocabulary",
+    "WorkPort",
 ]
