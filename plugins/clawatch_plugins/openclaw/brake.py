@@ -1,0 +1,212 @@
+"""The brake on OpenClaw's agents. It has none of its own, so a pause is an abort, and another one at every new start.
+
+A stop is the ladder, once; what is started afterwards is a new start. Both are confirmed by the gateway's list of
+sessions alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from clawatch.domain.access import CORE
+from clawatch.domain.agents import Agent, Control
+from clawatch.domain.commands import LASTING, Command, CommandState, CommandType, ControlKind
+from clawatch.domain.time import MINUTE, Millis
+from clawatch.domain.words import count_of
+from clawatch.ports import Core, NotFound, StoreUnavailable
+from clawatch_plugins.openclaw.gateway import Gateway
+from clawatch_plugins.openclaw.identity import KIND
+from clawatch_plugins.openclaw.rows import Rows
+from clawatch_plugins.openclaw.stopping import Ladder, Proof
+
+WRITE = "operator.write"
+MOST: int = 20
+WINDOW: Millis = 10 * MINUTE
+"""A paused agent that is started more often than MOST times within this is said to go on working."""
+SLOWER = 5.0
+"""Seconds between two aborts from then on."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks at paused agents: the gateway's events may be lost."""
+_LIFTS = frozenset({CommandType.RESUME, CommandType.START})
+Tell = Callable[[Agent, str, int], Awaitable[None]]
+
+
+class Brake:
+    """Implements ``ports.Controller``. ``tell`` says that a start was aborted again, and how many there were."""
+
+    def __init__(
+        self, name: str, core: Core, gateway: Gateway | None, rows: Rows | None, proof_within: Millis, tell: Tell
+    ) -> None:
+        self._prefix = f"{name}:"
+        self._core = core
+        self._gateway = gateway
+        self._rows = rows
+        self._within = proof_within
+        self._tell = tell
+        self._acting: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+        self._aborted: dict[str, deque[Millis]] = {}
+        """When paused agents were aborted again, on the monotonic clock."""
+        self._losing: set[str] = set()
+        """Paused agents that could not be kept from working."""
+
+    # -- ports.Controller
+
+    def kind(self, agent: Agent) -> ControlKind | None:
+        if not self.is_ours(agent):
+            return None
+        can = self._gateway is not None and self._gateway.may(WRITE)
+        return ControlKind.REABORT if can else ControlKind.NONE
+
+    def describe(self, agent: Agent) -> str:
+        if self._gateway is None:
+            return "cannot be paused: no gateway is set (sources.openclaw.gateway)"
+        if not self._gateway.may(WRITE):
+            return f"cannot be paused: the gateway does not grant {WRITE}"
+        if self._gateway.state != "ok":
+            return f"reabort, once the gateway can be reached ({self._gateway.state})"
+        times = len(self._aborted.get(agent.id, ()))
+        said = f"; {count_of(times, 'start')} aborted of late" if times else ""
+        return f"reabort (stopped again whenever it starts){said}"
+
+    async def carry(self, command: Command, agent: Agent) -> CommandState | None:
+        if command.type in LASTING:
+            self.act(agent.id)
+            return None
+        if command.type in _LIFTS:
+            self._forget(agent.id)
+            return CommandState.CONFIRMED
+        return CommandState.UNSUPPORTED
+
+    # -- what the gateway shows
+
+    def is_ours(self, agent: Agent) -> bool:
+        return agent.kind == KIND and agent.id.startswith(self._prefix)
+
+    def is_held(self, agent: Agent) -> bool:
+        """Whether what it does now is being undone: then it is no disobedience."""
+        is_open = self._gateway is not None and self._gateway.is_open
+        return agent.control is Control.PAUSED and is_open and agent.id not in self._losing
+
+    def saw_work(self, agent_id: str) -> None:
+        """A run of this agent has begun, or goes on."""
+        agent = self._agent(agent_id)
+        if agent is not None and agent.control is Control.PAUSED:
+            self.act(agent_id)
+
+    def review(self) -> None:
+        """Take up whatever is asked of agents and not done: after connecting, and now and then."""
+        for agent in self._core.queries.agents(CORE):
+            if self.is_ours(agent) and (agent.control is Control.PAUSED or self._open_command(agent) is not None):
+                self.act(agent.id)
+
+    async def watch(self) -> None:
+        """Look after paused agents, for ever."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            if self._gateway is not None and self._gateway.is_open:
+                self.review()
+
+    async def close(self) -> None:
+        for task in self._acting.values():
+            task.cancel()
+        await asyncio.gather(*self._acting.values(), return_exceptions=True)
+
+    # -- acting
+
+    def act(self, agent_id: str) -> None:
+        """Do what is asked of it now; once more afterwards when that comes while it is being done."""
+        if agent_id in self._acting:
+            self._again.add(agent_id)
+        elif self._gateway is not None and self._gateway.is_open:
+            task = asyncio.create_task(self._act(agent_id), name="openclaw.brake")
+            self._acting[agent_id] = task
+            task.add_done_callback(lambda _: self._acted(agent_id))
+
+    def _acted(self, agent_id: str) -> None:
+        self._acting.pop(agent_id, None)
+        if agent_id in self._again:
+            self._again.discard(agent_id)
+            self.act(agent_id)
+
+    async def _act(self, agent_id: str) -> None:
+        agent = self._agent(agent_id)
+        if agent is None:
+            return
+        command = self._open_command(agent)
+        try:
+            if agent.control is Control.STOPPED and command is not None:
+                await self._settle(command, await self._ladder(command).stop(self._name_of(agent)))
+            elif agent.control is Control.PAUSED:
+                await self._hold(agent, command)
+        except StoreUnavailable as error:
+            self._core.log.warning("openclaw.brake_not_told", why=str(error))
+
+    async def _hold(self, agent: Agent, command: Command | None) -> None:
+        if self._lately(agent.id) >= MOST:
+            await asyncio.sleep(SLOWER)
+        proof = await self._ladder(command).abort(self._name_of(agent))
+        if command is not None:
+            await self._settle(command, proof)
+        elif proof.rung:
+            await self._aborted_again(agent, proof)
+
+    async def _aborted_again(self, agent: Agent, proof: Proof) -> None:
+        times = self._aborted.setdefault(agent.id, deque(maxlen=MOST + 1))
+        times.append(self._core.clock.now().mono)
+        lately = self._lately(agent.id)
+        if proof.is_stopped and lately < MOST:
+            self._losing.discard(agent.id)
+        else:
+            self._losing.add(agent.id)
+        await self._tell(agent, proof.message, lately)
+
+    async def _settle(self, command: Command, proof: Proof) -> None:
+        """A gateway that went away leaves the command open: it is taken up again when it is back."""
+        if self._gateway is None or not (proof.is_stopped or self._gateway.is_open):
+            return
+        state = CommandState.CONFIRMED if proof.is_stopped else CommandState.FAILED
+        if not proof.is_stopped and command.type is CommandType.PAUSE:
+            self._losing.add(command.agent_id)
+        await self._core.commands.settle(command.id, state, proof.message)
+
+    def _ladder(self, command: Command | None) -> Ladder:
+        assert self._gateway is not None
+        assert self._rows is not None
+
+        async def asked() -> None:
+            if command is not None and command.state is CommandState.REQUESTED:
+                await self._core.commands.settle(command.id, CommandState.DELIVERED, "the gateway was asked")
+
+        return Ladder(self._gateway, self._rows, self._within, asked)
+
+    # -- what is known
+
+    def _lately(self, agent_id: str) -> int:
+        times, now = self._aborted.get(agent_id), self._core.clock.now().mono
+        while times and times[0] < now - WINDOW:
+            times.popleft()
+        return len(times) if times else 0
+
+    def _forget(self, agent_id: str) -> None:
+        self._aborted.pop(agent_id, None)
+        self._losing.discard(agent_id)
+
+    def _agent(self, agent_id: str) -> Agent | None:
+        try:
+            return self._core.queries.agent(agent_id, CORE)
+        except NotFound:
+            return None
+
+    def _open_command(self, agent: Agent) -> Command | None:
+        command = self._core.queries.controlling(agent).command
+        return command if command is not None and command.is_open and command.type in LASTING else None
+
+    def _name_of(self, agent: Agent) -> str:
+        """OpenClaw's own id of it."""
+        return agent.id.removeprefix(self._prefix)
+
+
+
