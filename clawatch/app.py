@@ -30,6 +30,7 @@ from clawatch.domain.access import Scope
 from clawatch.domain.agents import Agent
 from clawatch.domain.journal import Committed, Unit
 from clawatch.domain.metrics import Metrics
+from clawatch.domain.time import HOUR
 from clawatch.domain.redaction import Redactor
 from clawatch.fleet import Fleet
 from clawatch.guards import GuardedController, GuardedEnricher, GuardedVocabulary
@@ -42,6 +43,7 @@ from clawatch.ports import ClaWatchError, Clock, Core, PartReport, StorePort, St
 from clawatch.pulse import Pulse
 from clawatch.queries import Queries
 from clawatch.readings import Readings
+from clawatch.recordings import Recordings
 from clawatch.rules import Rules, Running
 from clawatch.scheduler import Scheduler
 from clawatch.system import Loops, System
@@ -214,13 +216,15 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         Readings(
             store, fleet, desk, system, access, kept.pulse, kept.counters, clock, loaded
         ).publish(kept.metrics)
+        recordings = Recordings(store.recordings, clock)
+        life.push("recordings", recordings.close)
         core = Core(
             ingest=ingest, queries=queries, commands=deeds, access=access, bus=bus, clock=clock,
             scheduler=scheduler, http=http, log=log, timezone=config.timezone,
             vocabularies=tuple(
                 GuardedVocabulary(one, system.guard("vocabularies", one.name)) for one in loaded.registry.vocabularies
             ),
-            metrics=kept.metrics, marks=Marks(store), work=working,
+            metrics=kept.metrics, marks=Marks(store), recordings=recordings, work=working,
         )
         opening = Opening(life, core, system)
 
@@ -264,6 +268,8 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         loops.every("store", often, partial(chores.stay_alive, store, clock, outbox))
         loops.every("clock", 1.0, chores.watch(scheduler))
         chores.schedule(loaded, core, scheduler, store, clock)
+        recordings.launch_sweep()
+        scheduler.every("recordings", HOUR, recordings.sweep)
         scheduler.start()
 
         async for part, source in opening.all("source", config.sources):

@@ -24,6 +24,7 @@ from clawatch.domain.work import Order, Record
 from clawatch.ports.clock import Clock
 from clawatch.ports.errors import Conflict, NotFound
 from clawatch.ports.parts import Vocabulary
+from clawatch.ports.recordings import RecordingsPort, nowhere
 from clawatch.ports.store import AlertFilter, Costs, EventFilter, Page, Point, StoreHealth
 
 if TYPE_CHECKING:
@@ -404,4 +405,5 @@ class Core:
     metrics: Metrics = field(default_factory=Metrics)
     """Figures about the daemon itself; count your own in it, or gather all there are."""
     marks: MarksPort = field(default_factory=PassingMarks)
+    recordings: RecordingsPort = field(default_factory=nowhere)
     work: WorkPort = field(default_factory=NoWork)

@@ -23,6 +23,14 @@ class Conflict(ClaWatchError):
     """It has moved on meanwhile (409)."""
 
 
+class OutOfStep(Conflict):
+    """What was sent does not follow what is there (409); ``next_line`` is what would."""
+
+    def __init__(self, message: str, next_line: int) -> None:
+        super().__init__(message)
+        self.next_line = next_line
+
+
 class TooMany(ClaWatchError):
     """Too often (429); ``retry_after`` seconds from now it may work."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -17,6 +17,9 @@ from clawatch.domain.events import Event, EventType
 from clawatch.domain.journal import Appended, Committed, Entry, Measures, Unit
 from clawatch.domain.runs import Run, RunStatus, RunTotal
 from clawatch.domain.time import Millis
+
+if TYPE_CHECKING:
+    from clawatch.ports.recordings import RecordingsStore
 
 T = TypeVar("T")
 
@@ -105,6 +108,11 @@ class StorePort(Protocol):
     @property
     def tail(self) -> int:
         """Seq of the oldest entry still kept; head + 1 when there is none."""
+        ...
+
+    @property
+    def recordings(self) -> RecordingsStore:
+        """Where recordings are kept."""
         ...
 
     def listen(self, listener: Callable[[Committed], None]) -> None:

@@ -36,6 +36,7 @@ from clawatch.ports import (
 )
 from clawatch.testing.memory_books import MOST, MemoryBooks, Row
 from clawatch.testing.memory_pruning import prune
+from clawatch.testing.memory_recordings import MemoryRecordings
 
 T = TypeVar("T")
 
@@ -47,6 +48,7 @@ class MemoryStore:
         self._id = secrets.token_hex(6)
         self._books = MemoryBooks(size)
         self._listeners: list[Callable[[Committed], None]] = []
+        self.recordings = MemoryRecordings()
 
     @property
     def id(self) -> str:

@@ -111,7 +111,27 @@ def runs_by_kind(db: Any) -> None:
     db.conn.execute(f"CREATE INDEX runs_ours ON runs (created_at, place) WHERE {RUN_IS_OURS}")
 
 
-MIGRATIONS = (first, marks, runs_by_kind)
+_RECORDINGS = """
+CREATE TABLE recordings (
+    key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, node_id TEXT NOT NULL, owner TEXT NOT NULL,
+    stage TEXT NOT NULL, created_at INTEGER NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE INDEX recordings_node ON recordings (node_id, created_at, id);
+CREATE INDEX recordings_created ON recordings (created_at, id);
+CREATE TABLE recording_blocks (
+    place INTEGER PRIMARY KEY, recording INTEGER NOT NULL, kind INTEGER NOT NULL, key INTEGER NOT NULL,
+    part INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (recording, kind, key, part));
+CREATE TABLE recording_agents (
+    recording INTEGER NOT NULL, ident NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (recording, ident)) WITHOUT ROWID;
+"""
+
+
+def recordings(db: Any) -> None:
+    """``kind``, ``key`` and ``part`` are ``domain.recordings.Block``'s; ``ident`` is an agent's id, a UUID as bytes."""
+    for statement in _RECORDINGS.split(";"):
+        db.conn.execute(statement)
+
+
+MIGRATIONS = (first, marks, runs_by_kind, recordings)
 """In order; what has been released is never changed, only followed by another."""
 
 

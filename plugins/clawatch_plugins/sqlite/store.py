@@ -35,6 +35,7 @@ from clawatch_plugins.sqlite.codec import alert_from, command_from, key_from, ou
 from clawatch_plugins.sqlite.opening import BUSY_TIMEOUT, WriterLock, explain, open_reader, open_writer
 from clawatch_plugins.sqlite.pruning import prune
 from clawatch_plugins.sqlite.readers import Readers
+from clawatch_plugins.sqlite.recordings import SqliteRecordings
 from clawatch_plugins.sqlite.writer import Append, Call, Commit, Writer
 
 
@@ -51,6 +52,7 @@ class SqliteStore:
         self._lock = WriterLock(path)
         self._readers = Readers(lambda: open_reader(path))
         self._writer = Writer(con, books, self._lock, asyncio.get_running_loop(), self._release)
+        self.recordings = SqliteRecordings(self._writer, self._readers)
 
     @classmethod
     async def open(cls, path: Path, durability: str = "full", busy_timeout: float = BUSY_TIMEOUT) -> SqliteStore:
