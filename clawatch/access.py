@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -14,6 +14,7 @@ from aiohttp import web
 from clawatch.apis.callers import Place, is_loopback, is_websocket
 from clawatch.apis.limits import counted_address
 from clawatch.domain.access import Key, Principal, Scope, hash_secret, new_secret, principal_of
+from clawatch.domain.redaction import is_own_secret
 from clawatch.domain.time import DAY, HOUR, MINUTE, SECOND, Millis
 from clawatch.guesses import Guesses
 from clawatch.ports import (
@@ -90,6 +91,8 @@ class Access:
         self._refreshing = asyncio.Lock()
         self._looked_at: Millis | None = None
         self.guesses = Guesses(settings.guesses)
+        self.gives_away: Callable[[str], bool] = is_own_secret
+        """Whether a secret stands in what will be shown of a key."""
 
     async def open(self) -> None:
         """Read the keys and the signing secret; make the latter the first time."""
@@ -227,7 +230,7 @@ class Access:
         return token, (expires_at - now) // SECOND
 
     async def issue_login(self, life: Millis) -> str:
-        code = secrets.token_urlsafe(32)
+        code = new_secret()  # with a key's prefix, so that it is known for a secret wherever it turns up
         await self._store.put_login(hash_secret(code), self._clock.now().wall + life)
         return f"{self.public_url}/login#{code}"
 
@@ -257,6 +260,8 @@ class Access:
             raise Invalid("a key's name has 1 to 64 letters, digits and . _ @ + -, beginning with a letter or digit")
         if not scopes or not agents:
             raise Invalid("a key needs at least one scope and one agent pattern")
+        if any(map(self.gives_away, (name, user, *agents))):
+            raise Invalid("a key's name, user and patterns are shown; they must not hold a key or token")
         if name in self._by_name:
             raise Conflict(f"there is a key named {name} already")
         secret, now = new_secret(), self._clock.now().wall

@@ -31,7 +31,6 @@ from clawatch.domain.agents import Agent
 from clawatch.domain.journal import Committed, Unit
 from clawatch.domain.metrics import Metrics
 from clawatch.domain.time import HOUR
-from clawatch.domain.redaction import Redactor
 from clawatch.fleet import Fleet
 from clawatch.guards import GuardedController, GuardedEnricher, GuardedVocabulary
 from clawatch.ingest import Ingest, redact_with
@@ -155,6 +154,7 @@ async def opened_access(config: Config) -> AsyncIterator[Access]:
     async with _open_store(config) as store:
         settings, address = _access_settings(config), await store.secret(ADDRESS)
         access = Access(store, replace(settings, public_url=address) if address else settings, SystemClock())
+        access.gives_away = config.redactor.gives_away
         await access.open()
         yield access
 
@@ -195,10 +195,11 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         access = Access(store, _access_settings(config), clock)
         access.bound(kept.sock.getsockname()[1])
         await access.open()
-        redactor = Redactor(config.redact)
+        redactor = config.redactor
         census = Census(fleet, config.limits.agents)
         ingest = Ingest(store, clock, (), redact_with(redactor.text, redactor.value), kept.metrics, census)
         ingest.on_refused = fleet.hear
+        ingest.gives_away = access.gives_away = redactor.gives_away
         scheduler = Scheduler(clock, config.timezone, log)
         life.callback("scheduler", scheduler.close)
         http = Outgoing()

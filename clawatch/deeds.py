@@ -16,7 +16,7 @@ from clawatch.domain.deliveries import Outcome
 from clawatch.domain.redaction import Redactor
 from clawatch.domain.time import Millis
 from clawatch.fleet import Fleet
-from clawatch.ports import Forbidden, NotFound
+from clawatch.ports import Forbidden, Invalid, NotFound
 
 
 class Deeds:
@@ -70,6 +70,8 @@ class Deeds:
         rule: str = "",
         severity: str = "",
     ) -> Silence:
+        if self._redactor.gives_away(agent) or self._redactor.gives_away(rule):
+            raise Invalid("a silence's patterns are shown; they must not hold a key or token")
         reason = self._redactor.text(reason)
         return await self._desk.silence(principal, duration, reason, alert_id, agent, rule, severity)
 

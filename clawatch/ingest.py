@@ -40,6 +40,8 @@ class Ingest:
         self._census = census or Census()
         self.on_refused: Callable[[Sequence[Event]], None] = lambda events: None
         """Called with what the store could not take."""
+        self.gives_away: Callable[[str], bool] = lambda agent_id: False
+        """Whether an id holds a secret. It names its agent everywhere, so it cannot be masked, only refused."""
 
     async def accept(self, events: Sequence[Event], principal: Principal) -> Receipt:
         """See ``ports.IngestPort.accept``."""
@@ -62,7 +64,7 @@ class Ingest:
         for index, event in enumerate(events):
             if index:
                 await pace.step()
-            refusal = _refusal(event, principal)
+            refusal = self._refusal(event, principal)
             full = None if refusal else self._census.admit(event.agent_id, principal.user, admitted)
             if refusal is None and full is None:
                 settled.append(self._settle(event, now, principal))
@@ -94,24 +96,25 @@ class Ingest:
             self._events.add(event.source, ACCEPTED if one.is_new else DUPLICATE)
         return duplicates
 
+    def _refusal(self, event: Event, principal: Principal) -> tuple[str, bool] | None:
+        """Why an event is not taken, and whether for lack of rights."""
+        try:
+            check_agent_id(event.agent_id)
+        except ValueError as error:
+            return str(error), False
+        if not principal.may(Scope.INGEST):
+            return f"the key {principal.name!r} lacks the scope ingest", True
+        if self.gives_away(event.agent_id):
+            return "an agent's id must not hold a key or token; name it otherwise", False
+        if not principal.sees(event.agent_id):
+            return f"the key {principal.name!r} may not write for the agent {event.agent_id!r}", True
+        return None
+
     def _settle(self, event: Event, now: Millis, principal: Principal) -> Event:
         event = replace(event, received_at=now, at=min(event.at, now), facts=_cut(event.facts, principal))
         for enricher in self.enrichers:
             event = enricher.enrich(event)
         return self._redact(event)
-
-
-def _refusal(event: Event, principal: Principal) -> tuple[str, bool] | None:
-    """Why an event is not taken, and whether for lack of rights."""
-    try:
-        check_agent_id(event.agent_id)
-    except ValueError as error:
-        return str(error), False
-    if not principal.may(Scope.INGEST):
-        return f"the key {principal.name!r} lacks the scope ingest", True
-    if not principal.sees(event.agent_id):
-        return f"the key {principal.name!r} may not write for the agent {event.agent_id!r}", True
-    return None
 
 
 def _cut(facts: Facts | None, principal: Principal) -> Facts | None:

@@ -35,7 +35,6 @@ def run(config: Path | None, host: str | None, port: int | None, data_dir: Path 
     from clawatch.app import Misconfigured
     from clawatch.config.loading import find_config, load
     from clawatch.config.problems import ConfigError
-    from clawatch.domain.redaction import Redactor
     from clawatch.log import configure
     from clawatch.ports import ClaWatchError
 
@@ -49,7 +48,7 @@ def run(config: Path | None, host: str | None, port: int | None, data_dir: Path 
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
-    configure(Redactor(loaded.config.redact))
+    configure(loaded.config.redactor)
     try:
         _loop(_run(loaded, read, quiet))
     except ClaWatchError as error:
@@ -130,7 +129,6 @@ async def _next(
     """The configuration to go on with, once a new one is asked for and right; None when it is time to end."""
     from clawatch.config.effective import keep_fixed, reloadable
     from clawatch.config.problems import ConfigError
-    from clawatch.domain.redaction import Redactor
     from clawatch.log import configure
 
     while await signals.wait() == "reload":
@@ -142,7 +140,7 @@ async def _next(
             continue
         for key in reloadable(current.config, fresh.config):
             log.warning("config.needs_restart", key=key)
-        configure(Redactor(fresh.config.redact))
+        configure(fresh.config.redactor)
         log.info("config.reloaded")
         return replace(fresh, config=keep_fixed(current.config, fresh.config))
     return None

@@ -21,6 +21,8 @@ from clawatch.config.models import (
 )
 from clawatch.config.overrides import RuleBook
 from clawatch.config.parts import Part
+from clawatch.config.secrets import secrets_in
+from clawatch.domain.redaction import Redactor
 from clawatch.ports import Contribution, Controller, Enricher, Notifier, RuleType, StoreType
 
 
@@ -48,6 +50,13 @@ class Config:
     rule_book: RuleBook
     left_out: tuple[str, ...] = ()
     """What is named but lacks something, in words."""
+
+    @property
+    def redactor(self) -> Redactor:
+        """Knows the operator's patterns, and every secret that stands here."""
+        parts = (*self.sources, *self.notifiers, *self.apis, *self.controllers, *self.enrichers)
+        settings = (*self.auth.keys, *(part.settings for part in parts))
+        return Redactor(self.redact, {secret for one in settings for secret in secrets_in(one)})
 
     def rule_settings(self, rule: str, agent_id: str, group: str = "") -> Any:
         """The rule's settings with this agent's overrides. Quick: it is asked for every event and rule."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import quote
 
 MASK = "[redacted]"
 TOO_DEEP = "[nested too deeply]"
@@ -60,7 +61,7 @@ _DASHED = (
     ),
 )
 _UNDERSCORED = (
-    _shape("cw_", r"cw_(?<![A-Za-z0-9]cw_)[\w-]{16,}"),
+    _shape("cw_", r"cw_(?:(?<![A-Za-z0-9]cw_)[\w-]{16,}|[\w-]{43,})"),
     _shape("ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_[A-Za-z0-9]{16,}"),
     _shape("github_pat_", r"github_pat_\w{16,}"),
     _shape("k_live_ k_test_", r"[rs]k_(?:live|test)_\w{16,}"),
@@ -84,7 +85,8 @@ _BARE = (
 )
 _NAMED = (  # hints are sought in the lower-case text
     _shape("://", r"(://[^\s/?#:@]*:)[^\s/?#]+@", rf"\1{MASK}@"),
-    _shape(":", r":(?<=\d{6}:)[\w-]{30,}", f":{MASK}"),  # a Telegram bot's token; its number is no secret
+    # A Telegram bot's token; its number is no secret.
+    _shape(": %3a", r"(?::(?<=\d{6}:)|%3[Aa](?<=\d{6}%3.))[\w-]{30,}", f":{MASK}"),
     _shape(
         "uthorization",
         r"(?i)(authorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?)(?:(?:basic|bearer|token|digest)\s{1,4})?[^\s\"',;]{4,}",
@@ -105,20 +107,40 @@ _NAMED = (  # hints are sought in the lower-case text
 )
 
 
-class Redactor:
-    """Masks secrets. ``extra_patterns`` are the operator's own, tried on every text."""
+_OWN = re.compile(r"cw_[\w-]{43}|eyJ[\w-]{5,}\.eyJ[\w-]{5,}\.")
 
-    def __init__(self, extra_patterns: Iterable[re.Pattern[str]] = ()) -> None:
+
+def is_own_secret(name: str) -> bool:
+    """Whether a key, login code or token that ClaWatch has made stands in it: by their exact shapes, lest names of
+    people's be taken for one."""
+    return _OWN.search(name) is not None
+
+
+class Redactor:
+    """Masks secrets. ``extra_patterns`` are the operator's own, tried on every text; ``known`` are secrets as they
+    stand in the configuration, found also where they have no shape, and written for a URL."""
+
+    def __init__(self, extra_patterns: Iterable[re.Pattern[str]] = (), known: Iterable[str] = ()) -> None:
         self._extra = tuple(extra_patterns)
+        forms = {form for one in known if len(one) >= _SHORTEST for form in (one, quote(one, safe=""))}
+        self._known = tuple(sorted(forms, key=len, reverse=True))
+        self.gives_away = lru_cache(maxsize=4096)(self._gives_away)
+        """Whether one of ClaWatch's own secrets stands in a name that has to stay as it is."""
         self._name = lru_cache(maxsize=4096)(self._judge_name)
 
     def text(self, text: str) -> str:
         """The text with every secret masked; the same object when there is none."""
         if len(text) >= _SHORTEST:
+            for secret in self._known:
+                if secret in text:
+                    text = text.replace(secret, MASK)
             text = _mask_shapes(text)
         for pattern in self._extra:
             text = pattern.sub(MASK, text)
         return text
+
+    def _gives_away(self, name: str) -> bool:
+        return is_own_secret(name) or any(secret in name for secret in self._known)
 
     def value(self, value: object) -> object:
         """Dicts, lists and tuples masked all the way down; the very same object when nothing was to mask."""

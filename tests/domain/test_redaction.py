@@ -195,3 +195,20 @@ def test_no_neighbour_hides_a_secret_that_stands_alone(pieces: list[str]) -> Non
     masked = REDACTOR.text(" ".join(pieces))
     assert BODY not in masked
     assert "AKIAIOSFODNN7EXAMPLE" not in masked
+
+
+def test_a_known_secret_goes_wherever_it_stands_also_written_for_a_url() -> None:
+    redactor = Redactor(known=["tr0ub4dor&3 of ours", "tiny"])
+    assert redactor.text("it is tr0ub4dor&3 of ours!") == "it is [redacted]!"
+    assert redactor.text("/x/tr0ub4dor%263%20of%20ours/y") == "/x/[redacted]/y"
+    assert redactor.text("a tiny word") == "a tiny word"
+
+
+@pytest.mark.parametrize("name", ["cw_" + "x" * 43, "a:cw_" + "x" * 43, "eyJhbGciOi.eyJzdWIiOi.c", "of ours!"])
+def test_a_name_that_holds_one_of_our_secrets_gives_it_away(name: str) -> None:
+    assert Redactor(known=["of ours!"]).gives_away(name)
+
+
+@pytest.mark.parametrize("name", ["cw_my_long_agent_name_here", "sk-learn-trainer-1", "run-20260309:" + "a" * 36])
+def test_names_that_people_give_are_not_taken_for_secrets(name: str) -> None:
+    assert not Redactor(known=["of ours!"]).gives_away(name)
