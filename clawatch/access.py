@@ -148,6 +148,15 @@ class Access:
             return self.check_secret(secret)
         return self._by_cookie(request) or self._by_loopback(request)
 
+    def is_from_here(self, request: web.Request) -> bool:
+        return self.place.is_from_here(request)
+
+    def is_own_origin(self, request: web.Request) -> bool:
+        return "Origin" in request.headers and self.place.is_own_origin(request)
+
+    def secret_of(self, request: web.Request) -> str | None:
+        return presented_secret(request)
+
     async def identify(self, request: web.Request, secret: str | None = None) -> Principal | None:
         secret = presented_secret(request) if secret is None else secret
         if secret is None:

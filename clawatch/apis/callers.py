@@ -88,11 +88,14 @@ class Place:
 
     def is_local(self, request: web.BaseRequest) -> bool:
         """Whether the request comes from this machine, through no proxy, and from no foreign page."""
+        return self.is_from_here(request) and not self.is_asked_for_elsewhere(request)
+
+    def is_from_here(self, request: web.BaseRequest) -> bool:
+        """Whether it comes from this machine and through no proxy, whatever page may have asked for it."""
         return (
             is_loopback(_peer(request))
             and not any(name.lower().startswith(_PROXY_HEADERS) for name in request.headers)
             and self.is_ours(request)
-            and not self.is_asked_for_elsewhere(request)
         )
 
     def is_proxy(self, address: str) -> bool:

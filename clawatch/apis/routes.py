@@ -53,6 +53,9 @@ class Route:
     params: tuple[Param, ...] = ()
     is_socket: bool = False
     """A WebSocket: the handler authenticates for itself, after accepting."""
+    is_for_pages: bool = False
+    """Pages of other sites may open this WebSocket, and the handler judges their Origin: a login cookie that comes
+    along from there must count for nothing to it."""
     is_answered_over_rate: bool = False
     """Handled even when the caller's rate is used up, since a brake must answer; see ``limits.is_over_rate``."""
 
@@ -66,3 +69,5 @@ class Api:
     """Puts a refusal into this door's own words; used for the framework's refusals below ``paths`` too."""
     paths: tuple[str, ...] = ()
     """Prefixes whose unrouted requests (404, 405) are answered in this envelope."""
+    origins: tuple[str, ...] = ()
+    """Pages that may call this door, beside ``server.cors_origins``: written as those are."""

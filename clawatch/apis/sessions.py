@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from aiohttp import WSMessage, WSMsgType, web
@@ -36,10 +36,17 @@ class Session:
         """Set when the last byte was sent or given up."""
         self.heard_at = asyncio.get_running_loop().time()
         """When the client last sent something, on the loop's clock."""
+        self.on_refused: Callable[[Session, str], None] = lambda session, code: None
+        """Called with the code of each refusal."""
         self.codec = codec
         self.ws = ws
         self.out = Outbound(ws, request.transport, limits.queue_frames, limits.queue_bytes)
         self._rate = None if limits.messages is None else Buckets(limits.messages, capacity=1)
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was opened."""
+        return (mono() - self.opened_at) / 1000
 
     @property
     def sent(self) -> int:
@@ -56,6 +63,8 @@ class Session:
 
     def refuse(self, problem: Problem) -> None:
         """Say a refusal in the door's words; the connection stays."""
+        self.limits.counters.refused[problem.code or "invalid"] += 1
+        self.on_refused(self, problem.code)
         message = self.codec.refuse(problem)
         if message is not None:
             self.send(message)

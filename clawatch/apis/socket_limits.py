@@ -7,7 +7,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import web
@@ -87,10 +87,49 @@ class SocketLimits:
         return self.unauthenticated if problem.status == 401 else self.crowded
 
 
+class Countable(Protocol):
+    """A session, as far as it is counted."""
+
+    received: int
+
+    @property
+    def sent(self) -> int: ...
+
+    @property
+    def age(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What there has been on a door's WebSockets since it was opened."""
+
+    opened: int
+    open: int
+    received: int
+    """Messages."""
+    sent: int
+    refused: int
+    """Messages, logins and connections."""
+    ended_seconds: float
+    """How long those that have ended were open, together."""
+    open_seconds: float
+    """How long those that are open have been so, together."""
+
+    @property
+    def mean_seconds(self) -> float | None:
+        """How long a connection lasts, those included that go on."""
+        return (self.ended_seconds + self.open_seconds) / self.opened if self.opened else None
+
+
 class Counters:
-    """Who is connected through one door."""
+    """Who is connected through one door, and what there has been on it."""
 
     def __init__(self) -> None:
+        self.refused: Counter[str] = Counter()
+        """By the code of the refusal."""
+        self._opened = self._received = self._sent = 0
+        self._seconds = 0.0
+        self._sessions: set[Countable] = set()
         self.by_user: Counter[str] = Counter()
         self.by_address: Counter[str] = Counter()
         self._connects: Buckets | None = None
@@ -99,6 +138,30 @@ class Counters:
     def open(self) -> int:
         """Connections there are, those that have not authenticated yet included."""
         return self.by_address.total()
+
+    def totals(self) -> Totals:
+        return Totals(
+            opened=self._opened,
+            open=len(self._sessions),
+            received=self._received + sum(session.received for session in self._sessions),
+            sent=self._sent + sum(session.sent for session in self._sessions),
+            refused=self.refused.total(),
+            ended_seconds=self._seconds,
+            open_seconds=sum(session.age for session in self._sessions),
+        )
+
+    @contextlib.contextmanager
+    def counting(self, session: Countable) -> Iterator[None]:
+        """From its acceptance to its last byte."""
+        self._opened += 1
+        self._sessions.add(session)
+        try:
+            yield
+        finally:
+            self._sessions.discard(session)
+            self._received += session.received
+            self._sent += session.sent
+            self._seconds += session.age
 
     @contextlib.contextmanager
     def admit(self, request: web.BaseRequest, limits: SocketLimits) -> Iterator[None]:

@@ -18,8 +18,8 @@ from clawatch.apis.envelopes import Refused
 from clawatch.apis.routes import Problem
 from clawatch.apis.sessions import Session
 from clawatch.apis.socket_limits import Closing, Codec, SocketLimits
+from clawatch.apis.socket_metrics import METRICS, SocketMetrics
 from clawatch.domain.access import Principal
-from clawatch.domain.metrics import Metrics
 from clawatch.ports import ClaWatchError
 
 __all__ = ["SESSIONS", "Session", "close_sessions", "serve_socket"]
@@ -49,7 +49,6 @@ class Endable(Protocol):
 
 SESSIONS: web.AppKey[set[Endable]] = web.AppKey("sessions", set)
 """Every open session of an application, so that a shutdown can close them."""
-METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 
 
 async def serve_socket(
@@ -69,27 +68,31 @@ async def serve_socket(
     await ws.prepare(request)
     session = Session(ws, request, limits, codec)
     sessions = request.app.get(SESSIONS, set())
-    sessions.add(session)
-    try:
-        await _Life(session, authenticate, handler).run()
-    finally:
-        sessions.discard(session)
-        session.gone.set()
-        _count_end(session)
+    metrics = request.app.get(METRICS)
+    counted = None if metrics is None else SocketMetrics(metrics)
+    with limits.counters.counting(session):
+        sessions.add(session)
+        if counted is not None:
+            counted.opened(session)
+            session.on_refused = counted.refused
+        try:
+            await _Life(session, authenticate, handler).run()
+        finally:
+            sessions.discard(session)
+            session.gone.set()
+            if counted is not None:
+                counted.ended(session, _reason(session))
     return ws
 
 
-def _count_end(session: Session) -> None:
+def _reason(session: Session) -> str:
+    """Why it has ended, in a word."""
     limits = session.limits
     reasons = {
         DONE: "done", SHUTDOWN: "shutdown", LOST: "lost", FAILED: "failed", limits.slow: "too_slow",
         limits.idle: "idle", limits.unauthenticated: "unauthenticated", limits.crowded: "crowded",
     }
-    resource = session.request.match_info.route.resource
-    metrics = session.request.app.get(METRICS)
-    if metrics is not None and session.closing is not None:
-        ended = metrics.counter("clawatch_websocket_ended", "WebSockets that have ended, by why", ("route", "reason"))
-        ended.add("" if resource is None else resource.canonical, reasons.get(session.closing, "by_client"))
+    return "failed" if session.closing is None else reasons.get(session.closing, "by_client")
 
 
 async def close_sessions(app: web.Application) -> None:

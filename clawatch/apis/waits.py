@@ -27,8 +27,17 @@ class Wait:
         self._waiting.cancel()
 
 
+_WAITED = web.RequestKey("waited", bool)
+
+
+def has_waited(request: web.Request) -> bool:
+    """Whether the time it took says nothing of us."""
+    return _WAITED in request
+
+
 async def unless_closing(request: web.Request, waiting: Coroutine[Any, Any, T], otherwise: T) -> T:
     """What is waited for; ``otherwise`` when the server closes before it comes."""
+    request[_WAITED] = True
     task = asyncio.create_task(waiting)
     wait = Wait(task)
     waits = request.app.get(SESSIONS, set())

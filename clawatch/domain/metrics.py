@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from bisect import bisect_left
+from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import accumulate
 from typing import Literal
@@ -49,6 +50,8 @@ class Counter:
 
     def __init__(self) -> None:
         self.values: dict[Labels, float] = {}
+        self.live: Callable[[], Reading] | None = None
+        """What is still being counted elsewhere and will be added at its end; told together with the rest."""
 
     def add(self, *labels: str, by: float = 1) -> None:
         known = self.values.get(labels)
@@ -138,6 +141,10 @@ class Metrics:
 async def _samples(source: Counter | Gauge | Histogram | Read) -> tuple[Sample, ...]:
     if isinstance(source, Histogram):
         return (source.sample(),)
+    if isinstance(source, Counter) and source.live is not None:
+        so_far = Tally({**source.values})
+        so_far.update(source.live())
+        return tuple(Sample(labels, value) for labels, value in so_far.items())
     if isinstance(source, Counter | Gauge):
         return tuple(Sample(labels, value) for labels, value in source.values.items())
     reading = source()

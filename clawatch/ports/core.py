@@ -297,6 +297,18 @@ class AccessPort(Protocol):
         from another site."""
         ...
 
+    def is_from_here(self, request: web.Request) -> bool:
+        """Whether it comes from this machine, through no proxy and by one of our names, whatever page asked for it."""
+        ...
+
+    def is_own_origin(self, request: web.Request) -> bool:
+        """Whether the request names an Origin, and it is one of our own pages'."""
+        ...
+
+    def secret_of(self, request: web.Request) -> str | None:
+        """The key or token that came with it, unchecked; login cookies are none."""
+        ...
+
     def issue_token(self, principal: Principal) -> tuple[str, int]:
         """An access token for this principal's key, and its life in seconds. Raises Forbidden when it has none."""
         ...

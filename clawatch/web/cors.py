@@ -15,7 +15,7 @@ from clawatch.ports import Invalid
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 HEADERS = "X-ClaWatch-Key, Authorization, Content-Type, ngrok-skip-browser-warning, X-Request-ID"
-EXPOSED = "Retry-After"
+EXPOSED = "Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 MAX_AGE = "600"
 
 _ORIGIN = re.compile(r"(https?://)(\*\.)?([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?")
@@ -26,10 +26,15 @@ class Cors:
     """``origins``: exact ones, or ``https://*.example.com`` for every subdomain (not example.com itself)."""
 
     def __init__(self, origins: Sequence[str]) -> None:
+        self._origins = tuple(origins)
         self._patterns = [_pattern(origin) for origin in origins]
 
     def allows(self, origin: str) -> bool:
         return any(pattern.fullmatch(origin) for pattern in self._patterns)
+
+    def joined(self, origins: Sequence[str]) -> Cors:
+        """These, and more."""
+        return Cors((*self._origins, *origins)) if origins else self
 
     def add_headers(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         if not self._patterns:
@@ -46,7 +51,7 @@ class Cors:
         if request.method != "OPTIONS" or origin is None or "Access-Control-Request-Method" not in request.headers:
             return None
         if not self.allows(origin):
-            return Problem(403, "this origin is not one of server.cors_origins", "forbidden")
+            return Problem(403, "this origin may not call here; server.cors_origins says which may", "forbidden")
         return web.Response(status=204, headers={
             "Access-Control-Allow-Methods": METHODS,
             "Access-Control-Allow-Headers": HEADERS,

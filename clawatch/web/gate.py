@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from time import perf_counter
 
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
@@ -56,7 +57,8 @@ class Gate:
         self._access = access
         self._clock = clock
         self._log = log
-        self._cors = Cors(access.settings.cors_origins)
+        cors = Cors(access.settings.cors_origins)
+        self._cors = {id(api): cors.joined(api.origins) for api in (*self._apis, _NO_DOOR)}
         self._rest = None if settings.rest is None else Buckets(settings.rest)
         self._ingest = None if settings.ingest is None else Buckets(settings.ingest)
         self._doors: dict[Handle, Api] = {}
@@ -94,12 +96,12 @@ class Gate:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handle) -> web.StreamResponse:
         """Everything outside the doors: Host, preflights, refusals in the right envelope, the access log."""
-        started = self._clock.now().mono
+        started, began = self._clock.now().mono, perf_counter()
         mark_client(request, self._access.place.client(request))
         outcome = await self._outcome(request, handler)
         response = self._refuse(request, outcome) if isinstance(outcome, Problem) else outcome
         self._note(response)
-        self._traffic.note(request, response)
+        self._traffic.note(request, response, perf_counter() - began)
         if response.status >= 400 or self._is_verbose:
             # Never the query: tokens come in it. The path decoded, so that redaction knows a secret in it.
             say = self._log.debug if response.status < 400 else self._log.info
@@ -113,13 +115,13 @@ class Gate:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "no-referrer")
         response.headers.setdefault("Cache-Control", "no-store")
-        self._cors.add_headers(request, response)
+        self._cors_of(request).add_headers(request, response)
 
     async def _outcome(self, request: web.Request, handle: Handle) -> web.StreamResponse | Problem:
         if not self._access.place.is_ours(request):
             return MISDIRECTED
         try:
-            return self._cors.preflight(request) or await handle(request)
+            return self._cors_of(request).preflight(request) or await handle(request)
         except ClaWatchError as error:
             return problem_of(error)
         except web.HTTPException as error:
@@ -155,9 +157,13 @@ class Gate:
         prefixes = [(prefix, api) for api in self._apis for prefix in api.paths if _is_below(request.path, prefix)]
         return max(prefixes, key=lambda found: len(found[0]), default=("", _NO_DOOR))[1]
 
+    def _cors_of(self, request: web.BaseRequest) -> Cors:
+        api = self._api_of(request) if isinstance(request, web.Request) else _NO_DOOR
+        return self._cors[id(api)]
+
     async def _admit(self, request: web.Request, route: Route) -> Principal:
         if route.is_socket:
-            return self._admit_socket(request)
+            return self._admit_socket(request, route)
         if route.scope is None:
             return ANYONE
         principal = await self._access.identify(request)
@@ -168,14 +174,15 @@ class Gate:
         self._count(request, route, principal)
         return principal
 
-    def _admit_socket(self, request: web.Request) -> Principal:
+    def _admit_socket(self, request: web.Request, route: Route) -> Principal:
         """The door authenticates after accepting; only what no page of ours could have sent is refused here."""
         if not is_websocket(request):
             raise Refused(
                 426, "This is a WebSocket; ask for an upgrade", "upgrade_required",
                 headers={"Upgrade": "websocket", "Connection": "Upgrade"},
             )
-        self._access.authenticate(request)
+        if not route.is_for_pages:
+            self._access.authenticate(request)
         return ANYONE
 
     def _count(self, request: web.Request, route: Route, principal: Principal) -> None:

@@ -13,7 +13,8 @@ from structlog.typing import FilteringBoundLogger
 from clawatch.access import Access
 from clawatch.apis.openapi import APIS
 from clawatch.apis.routes import Api
-from clawatch.apis.sockets import METRICS, SESSIONS, Endable, close_sessions
+from clawatch.apis.socket_metrics import METRICS, SocketMetrics
+from clawatch.apis.sockets import SESSIONS, Endable, close_sessions
 from clawatch.domain.metrics import Metrics
 from clawatch.ports import ClaWatchError, Clock, QueriesPort
 from clawatch.pulse import Pulse
@@ -23,7 +24,6 @@ from clawatch.web.gate import Gate, WebSettings
 from clawatch.web.health import Health
 from clawatch.web.intake import Intake
 from clawatch.web.login import Login
-from clawatch.web.traffic import Traffic
 
 SHUTDOWN_WITHIN = 3.0
 """Seconds that requests under way get to finish."""
@@ -87,7 +87,7 @@ def build(
     app = web.Application(middlewares=[gate.middleware])
     sessions: set[Endable] = set()
     app[SESSIONS], app[METRICS], app[APIS] = sessions, metrics, apis
-    Traffic(metrics).watch_sessions(sessions)
+    SocketMetrics(metrics).watch(sessions)
     app.on_response_prepare.append(gate.add_headers)
     owners: dict[tuple[str, str], str] = {}
     for name, api in apis:
