@@ -25,6 +25,7 @@ from clawatch.commands import Commands
 from clawatch.config.effective import Config
 from clawatch.config.loading import Loaded
 from clawatch.config.parts import Part
+from clawatch.config.shown import ShownConfig
 from clawatch.deeds import Deeds
 from clawatch.domain.access import Scope
 from clawatch.domain.agents import Agent
@@ -226,6 +227,7 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
                 GuardedVocabulary(one, system.guard("vocabularies", one.name)) for one in loaded.registry.vocabularies
             ),
             metrics=kept.metrics, marks=Marks(store), recordings=recordings, work=working,
+            settings=ShownConfig(config),
         )
         opening = Opening(life, core, system)
 

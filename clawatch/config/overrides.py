@@ -37,6 +37,10 @@ class RuleBook:
                 return own[rule]
         return self.base[rule]
 
+    def own(self, agent_id: str, group: str) -> Mapping[str, RuleSettings]:
+        """The rules that hold otherwise for this agent."""
+        return self._matching(agent_id, group) if self.overrides else {}
+
     def _find(self, agent_id: str, group: str) -> Mapping[str, RuleSettings]:
         for match, settings in self.overrides:
             if fnmatchcase(agent_id, match) or (group and fnmatchcase(group, match)):

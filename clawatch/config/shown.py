@@ -10,6 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from clawatch.config.effective import Config
 from clawatch.config.parts import Part
+from clawatch.domain.agents import Agent
 from clawatch.domain.time import DAY, HOUR, MINUTE, SECOND, Millis
 
 HIDDEN = "(hidden)"
@@ -17,6 +18,31 @@ NOT_SET = "(not set)"
 _DURATION = re.compile(r"(\d+)ms")
 _RATE = re.compile(r"(\d+)/(\d+)ms")
 _UNITS: tuple[tuple[Millis, str], ...] = ((DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"), (1, "ms"))
+
+
+class ShownConfig:
+    """See ``ports.SettingsPort``."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._overrides: dict[int, dict[str, Any]] = {}
+        """What has been shown before, by the identity of the settings: they live as long as the configuration."""
+
+    def all(self) -> dict[str, Any]:
+        return shown(self._config)
+
+    def rules(self) -> dict[str, Any]:
+        return {name: shown_settings(settings) for name, settings in self._config.rule_book.base.items()}
+
+    def rules_of(self, agent: Agent) -> dict[str, Any]:
+        own = self._config.rule_book.own(agent.id, agent.ruled_as)
+        return {name: self._override(settings) for name, settings in own.items()}
+
+    def _override(self, settings: BaseModel) -> dict[str, Any]:
+        known = self._overrides.get(id(settings))
+        if known is None:
+            known = self._overrides[id(settings)] = shown_settings(settings)
+        return known
 
 
 def shown(config: Config) -> dict[str, Any]:

@@ -55,6 +55,9 @@ from clawatch.ports.recordings import (
     RecordingsPort,
     RecordingsStore,
 )
+from clawatch.ports.settings import (
+    SettingsPort,
+)
 from clawatch.ports.store import (
     AlertFilter,
     CostLine,
@@ -110,6 +113,7 @@ __all__ = [
     "Rule",
     "RuleType",
     "SchedulerPort",
+    "SettingsPort",
     "Source",
     "StoreHealth",
     "StorePort",

@@ -25,6 +25,7 @@ from clawatch.ports.clock import Clock
 from clawatch.ports.errors import Conflict, NotFound
 from clawatch.ports.parts import Vocabulary
 from clawatch.ports.recordings import RecordingsPort, nowhere
+from clawatch.ports.settings import NoSettings, SettingsPort
 from clawatch.ports.store import AlertFilter, Costs, EventFilter, Page, Point, StoreHealth
 
 if TYPE_CHECKING:
@@ -419,3 +420,4 @@ class Core:
     marks: MarksPort = field(default_factory=PassingMarks)
     recordings: RecordingsPort = field(default_factory=nowhere)
     work: WorkPort = field(default_factory=NoWork)
+    settings: SettingsPort = field(default_factory=NoSettings)

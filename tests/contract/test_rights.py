@@ -89,6 +89,8 @@ TRIALS: dict[tuple[str, str], Trial] = {
     ("POST", "/api/keys"): Trial("/api/keys", {"name": "more", "scopes": ["read"], "agents": [YOURS]}),
     ("DELETE", "/api/keys/{name}"): Trial("/api/keys/{key}"),
     ("GET", "/api/system"): filtered("/api/system"),
+    ("GET", "/api/config"): filtered("/api/config"),
+    ("GET", "/api/rules"): filtered("/api/rules"),
     ("GET", "/api/openapi.json"): filtered("/api/openapi.json"),
     ("GET", "/metrics"): filtered("/metrics"),
     ("POST", "/api/notifiers/{name}/test"): Trial("/api/notifiers/nobody/test", granted=frozenset({404})),

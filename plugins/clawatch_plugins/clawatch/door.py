@@ -13,6 +13,7 @@ from clawatch_plugins.clawatch.events import Events
 from clawatch_plugins.clawatch.keys import Keys
 from clawatch_plugins.clawatch.live import Live
 from clawatch_plugins.clawatch.runs import Runs
+from clawatch_plugins.clawatch.settings import Settings
 from clawatch_plugins.clawatch.shown import ShownAgents
 from clawatch_plugins.clawatch.system import System
 
@@ -23,6 +24,6 @@ def api_of(core: Core) -> Api:
     shown = ShownAgents(core)
     parts = (
         Agents(core, shown), Events(core), Alerts(core), Commands(core), Costs(core), Runs(core), Keys(core),
-        System(core), Live(core, shown),
+        System(core), Settings(core), Live(core, shown),
     )
     return Api(tuple(route for part in parts for route in part.routes()), clawatch_envelope, PATHS)
