@@ -112,6 +112,8 @@ class Ingest:
 
     def _settle(self, event: Event, now: Millis, principal: Principal) -> Event:
         event = replace(event, received_at=now, at=min(event.at, now), facts=_cut(event.facts, principal))
+        if event.instead_of is not None and not principal.sees(event.instead_of):
+            event = replace(event, instead_of=None)
         for enricher in self.enrichers:
             event = enricher.enrich(event)
         return self._redact(event)

@@ -195,6 +195,11 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="event", 
     """Bookkeeping that people do not need in a timeline."""
     is_inferred: bool = False
     """Concluded by ClaWatch rather than said by the agent: never a sign of life."""
+    instead_of: str | None = None
+    """The agent it was stored for under the same ``id``, before it was known whose it is: what it counted there is
+    taken back."""
+    is_moved: bool = False
+    """It has been found to be another agent's, and counts nothing here."""
 
     @property
     def is_error(self) -> bool:
@@ -221,8 +226,20 @@ def idents(event: Event) -> tuple[Ident, ...]:
     if event.call_id is not None:
         names.append(_ident("call", event.agent_id, event.session_id or "", event.call_id, event.phase))
     if event.id is not None:
-        names.append(_ident("id", event.agent_id, event.id))
+        names.append(ident_of(event.agent_id, event.id))
     return tuple(names)
+
+
+def asked_for(event: Event) -> tuple[Ident, ...]:
+    """The names that a store looks up before it posts an event: its own, and that of the one it is instead of."""
+    if event.instead_of is None or event.id is None:
+        return idents(event)
+    return (*idents(event), ident_of(event.instead_of, event.id))
+
+
+def ident_of(agent_id: str, event_id: str) -> Ident:
+    """The name that an event goes by for the id its sender gave it."""
+    return _ident("id", agent_id, event_id)
 
 
 def _ident(*parts: str) -> Ident:

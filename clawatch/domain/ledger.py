@@ -16,7 +16,7 @@ from clawatch.domain.agents import Agent, enrol, fold, with_control, with_sessio
 from clawatch.domain.alerts import Alert, AlertType
 from clawatch.domain.commands import Command, CommandState, CommandType
 from clawatch.domain.deliveries import Outgoing
-from clawatch.domain.events import Activity, Counter, Event, EventType, Ident, Origin, Usage, idents
+from clawatch.domain.events import Activity, Counter, Event, EventType, Ident, Origin, Usage, ident_of, idents
 from clawatch.domain.fills import fill
 from clawatch.domain.journal import (
     ZERO,
@@ -108,6 +108,9 @@ class Posting:
 
         ``names`` are the event's idents where the store has them already.
         """
+        if event.instead_of is not None:
+            self._take_back(event.instead_of, event.id)
+            event = replace(event, instead_of=None)
         if names is None:
             names = idents(event)
         for name in names:
@@ -131,8 +134,8 @@ class Posting:
 
     def _complete(self, seq: int, event: Event) -> None:
         known = self._event(seq)
-        if known is None:
-            return  # pruned meanwhile
+        if known is None or known.is_moved:
+            return  # pruned meanwhile, or told once more of the agent that it was first taken for
         filled = fill(known, event)
         if filled is known:
             return
@@ -143,6 +146,24 @@ class Posting:
         agent = self._agent(event.agent_id)
         if agent is not None and seq >= agent.first_seq:
             self.agents[agent.id] = _with_totals(fold(agent, event), event.session_id, counted)
+
+    def _take_back(self, agent_id: str, event_id: str | None) -> None:
+        """What an event has counted for an agent that turned out to be the wrong one."""
+        seq = None if event_id is None else self._seq_of(ident_of(agent_id, event_id))
+        known = None if seq is None else self._event(seq)
+        if seq is None or known is None or known.is_moved or known.agent_id != agent_id:
+            return
+        moved = self.completed[seq] = Event(
+            agent_id=agent_id, type=EventType.HEARTBEAT, at=known.at, received_at=known.received_at, id=known.id,
+            session_id=known.session_id, call_id=known.call_id, phase=known.phase, signal=known.signal,
+            origin=known.origin, source=known.source, is_progress=False, is_hidden=True, is_moved=True,
+        )
+        counted = self._count_loss(known)
+        self._write(Fill(of=seq, event=moved), EntryKind.FILL, agent_id, counted)
+        self._book(agent_id, counted)
+        agent = self._agent(agent_id)
+        if agent is not None and seq >= agent.first_seq:
+            self.agents[agent_id] = _with_totals(agent, known.session_id, counted)
 
     def _settle_counters(self, event: Event) -> Event:
         grown: dict[str, int] = {}
@@ -191,15 +212,17 @@ class Posting:
 
     def _count(self, event: Event) -> tuple[Counted, ...]:
         """What a new event adds to the sums."""
-        plain = Measures(
-            events=1,
-            errors=1 if event.is_error else 0,
-            tool_calls=1 if event.is_finished_call else 0,
-            messages=1 if event.type is EventType.MESSAGE else 0,
-        )
+        plain = _plain(event)
         if event.usage is None:
             return (Counted(bucket=event.at - event.at % MINUTE, measures=plain),)
         return self._count_with(event, event.usage, plain, _used(event, event.usage))
+
+    def _count_loss(self, event: Event) -> tuple[Counted, ...]:
+        """What an event that is another agent's takes back of what it has counted."""
+        plain = -_plain(event)
+        if event.usage is None:
+            return (Counted(bucket=event.at - event.at % MINUTE, measures=plain),)
+        return self._count_with(event, event.usage, plain, -_used(event, event.usage))
 
     def _count_gain(self, known: Event, filled: Event) -> tuple[Counted, ...]:
         """What a completed event adds to what it has counted before."""
@@ -339,6 +362,16 @@ def measures_of(usage: Usage) -> Measures:
         cache_write=min(usage.cache_write, MOST),
         tokens=total,
         unpriced=total if usage.cost is None else 0,
+    )
+
+
+def _plain(event: Event) -> Measures:
+    return Measures(
+        events=1,
+        errors=1 if event.is_error else 0,
+        tool_calls=1 if event.is_finished_call else 0,
+        messages=1 if event.type is EventType.MESSAGE else 0,
+        revenue=min(event.revenue or 0, MOST),
     )
 
 

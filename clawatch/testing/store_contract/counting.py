@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from clawatch.domain.events import Counter, Event, EventType, Usage
+from clawatch.domain.events import Counter, Event, EventType, Tool, Usage
 from clawatch.domain.time import DAY, HOUR, MINUTE, Millis
-from clawatch.ports import StorePort
+from clawatch.ports import EventFilter, StorePort
 from clawatch.testing.store_contract.examples import (
     NOW,
     agent_named,
@@ -137,6 +138,37 @@ class CountingContract:
         await store.append([_metric(10), _metric(15), _metric(7, series="other")], NOW)
         assert tokens_of(await store.costs(None, None, ("*",))) == 22
 
+    # -- reports that turn out to be another agent's
+
+    async def test_a_report_that_is_another_agent_s_counts_there_and_no_longer_here(self, store: StorePort) -> None:
+        first = spend("a", usd=1.0, id="1", session_id="s", call_id="c", rank=2)
+        await store.append([first, _call("a", "2"), spend("a", usd=5.0, id="3", session_id="s", rank=2)], NOW)
+        moved = [replace(one, agent_id="b", instead_of="a") for one in (first, _call("a", "2"))]
+        for _ in range(2):
+            await store.append(moved, NOW)
+        a, b = await agent_named(store, "a"), await agent_named(store, "b")
+        assert (a.cost, a.tool_calls, a.error_count) == (5_000_000_000, 0, 0)
+        assert (b.cost, b.tool_calls, b.error_count) == (1_000_000_000, 1, 1)
+        for since in (None, NOW):
+            costs = await store.costs(since, None if since is None else NOW, ("*",))
+            assert {line.agent_id: line.cost for line in costs.lines} == {"a": 5_000_000_000, "b": 1_000_000_000}
+        listed = await store.events(EventFilter(agents=("*",)), None, 10)
+        assert sorted((entry.agent_id, entry.body.id) for entry in listed.items if isinstance(entry.body, Event)) == [
+            ("a", "3"), ("b", "1"), ("b", "2"),
+        ]
+
+    async def test_a_moved_report_stays_moved_when_it_is_told_again(self, store: StorePort) -> None:
+        first = spend("a", usd=1.0, id="1", session_id="s", call_id="c", rank=2)
+        await store.append([first], NOW)
+        await store.append([replace(first, agent_id="b", instead_of="a")], NOW)
+        appended = await store.append([first], NOW)
+        assert [one.is_new for one in appended] == [False]
+        assert cost_of(await store.costs(None, None, ("*",))) == 1_000_000_000
+
+    async def test_a_report_instead_of_one_that_never_came_is_a_report(self, store: StorePort) -> None:
+        await store.append([replace(spend("b", usd=1.0, id="1"), instead_of="a")], NOW)
+        assert cost_of(await store.costs(None, None, ("*",))) == 1_000_000_000
+
     # -- sums
 
     @settings(max_examples=40, deadline=None, suppress_health_check=SHARED)
@@ -167,6 +199,10 @@ class CountingContract:
         for step in (HOUR, DAY, 90 * MINUTE):
             points = await store.series(0, NOW + 2 * DAY, step, "", (agent,))
             assert sum(point.measures.cost for point in points) == total.cost
+
+
+def _call(agent: str, id: str) -> Event:
+    return event(agent, id=id, type=EventType.TOOL_CALL, tool=Tool(name="exec", ok=False))
 
 
 def _metric(value: int, started: Millis = 1, series: str = "tokens", at: Millis = NOW) -> Event:

@@ -96,6 +96,8 @@ class Transaction:
             _COMPLETED.write(self.con, [(seq, text_of(event)) for seq, event in posting.completed.items()])
             spending = [(seq,) for seq, event in posting.completed.items() if event.usage is not None]
             self.con.executemany("UPDATE journal SET spends = 1 WHERE seq = ?", spending)
+            moved = [(seq,) for seq, event in posting.completed.items() if event.is_moved]
+            self.con.executemany("UPDATE journal SET hidden = 1 WHERE seq = ?", moved)
 
     def _row(self, entry: Entry) -> tuple[Any, ...]:
         body = entry.body

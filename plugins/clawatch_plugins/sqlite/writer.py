@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
-from clawatch.domain.events import Event, Ident, idents
+from clawatch.domain.events import Event, Ident, asked_for, idents
 from clawatch.domain.journal import Appended, Committed, Entry, Unit
 from clawatch.domain.time import Millis
 from clawatch.ports import ClaWatchError, Conflict, Invalid, StoreUnavailable
@@ -56,7 +56,8 @@ class Append:
 
     def names(self) -> Sequence[Ident]:
         self._names = [() if e.id is None and e.call_id is None else idents(e) for e in self.events]
-        return list(chain.from_iterable(self._names))
+        moved = (asked_for(e)[-1:] for e in self.events if e.instead_of is not None)
+        return [*chain.from_iterable(self._names), *chain.from_iterable(moved)]
 
     def __call__(self, tx: Transaction) -> list[Appended]:
         posting = tx.posting
