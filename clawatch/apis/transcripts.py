@@ -5,13 +5,15 @@ See ``clawatch.apis.tailing`` for following the files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 from clawatch.apis.attributes import MAX_TEXT
+from clawatch.domain.access import CORE
 from clawatch.domain.time import LATEST, Millis, parse_iso
+from clawatch.ports import Core, NotFound
 
 Entry = Mapping[str, Any]
 RANK = -1
@@ -91,3 +93,15 @@ def known_from(note: str, type: type[S]) -> S:
 
 def note_of(known: msgspec.Struct) -> str:
     return msgspec.json.encode(known).decode()
+
+
+def sources_of(core: Core) -> Callable[[str], tuple[str, ...]]:
+    """Which doors and sources have spoken for an agent; none, for one that is not known. Quick, in any thread."""
+
+    def sources(agent_id: str) -> tuple[str, ...]:
+        try:
+            return core.queries.agent(agent_id, CORE).sources
+        except NotFound:
+            return ()
+
+    return sources

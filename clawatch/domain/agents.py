@@ -106,7 +106,7 @@ _MAX_SESSIONS = 8
 _LONGEST_SESSION_ID = 200
 MOST_AGENTS = 50_000
 """How many there may be in all: about 2 KB of memory each, with what the rules keep of it."""
-EPHEMERAL = frozenset({"claude-code"})
+EPHEMERAL = frozenset({"claude-code", "codex", "gemini-cli", "opencode", "pi"})
 """Kinds whose agents are sessions: they end for good, and would fill every list."""
 
 

@@ -7,12 +7,12 @@ from clawatch.domain.agents import Agent, Status
 from clawatch.domain.events import Activity, Event, EventType, Signal
 from clawatch.domain.time import MINUTE, Millis
 from clawatch.ports import Core
-from clawatch_plugins.claude_code.identity import HOOKS_SOURCE, KIND, OTLP_SOURCE
+from clawatch_plugins.claude_code.identity import HOOKS_SOURCE, KIND, OTLP_SOURCE, TRANSCRIPTS_SOURCE
 
 IDLE: Millis = 30 * MINUTE
 EVERY: Millis = MINUTE
 _RESTING = frozenset({Status.IDLE, Status.PENDING, Status.ERROR})
-_SOURCES = frozenset({HOOKS_SOURCE, OTLP_SOURCE})
+_SOURCES = frozenset({HOOKS_SOURCE, OTLP_SOURCE, TRANSCRIPTS_SOURCE})
 
 
 async def stop_idle_sessions(core: Core) -> None:
@@ -28,7 +28,7 @@ def _has_ended(agent: Agent, now: Millis) -> bool:
         agent.kind == KIND
         and agent.status in _RESTING
         and _SOURCES.issuperset(agent.sources)
-        and 0 < agent.last_seen <= now - IDLE
+        and max(agent.last_seen, agent.created_at) <= now - IDLE  # one of history was never seen
     )
 
 

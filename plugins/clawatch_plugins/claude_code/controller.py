@@ -10,9 +10,10 @@ from clawatch.domain.commands import LASTING, Command, CommandState, CommandType
 from clawatch.domain.events import Turn
 from clawatch.ports import Controller, Core
 from clawatch.settings import Settings
-from clawatch_plugins.claude_code.identity import HOOKS_SOURCE, KIND, OTLP_SOURCE
+from clawatch_plugins.claude_code.identity import HOOKS_SOURCE, KIND, OTLP_SOURCE, TRANSCRIPTS_SOURCE
 
 _IN_TURN = frozenset({Turn.OPEN, Turn.WAITING})
+_ONLY_TELL = frozenset({OTLP_SOURCE, TRANSCRIPTS_SOURCE})
 _LIFTS = frozenset({CommandType.RESUME, CommandType.START})
 
 
@@ -22,10 +23,10 @@ class ControllerSettings(Settings):
 
 class HooksController:
     def kind(self, agent: Agent) -> ControlKind | None:
-        """See ``ports.Controller``: native once its hooks have called; none when only its telemetry is known."""
+        """See ``ports.Controller``: native once its hooks have called; none when it only tells, or is only read."""
         if HOOKS_SOURCE in agent.sources:
             return ControlKind.NATIVE
-        is_only_heard = agent.kind == KIND and set(agent.sources) == {OTLP_SOURCE}
+        is_only_heard = agent.kind == KIND and bool(agent.sources) and _ONLY_TELL.issuperset(agent.sources)
         return ControlKind.NONE if is_only_heard else None
 
     def describe(self, agent: Agent) -> str:

@@ -164,6 +164,8 @@ def _notification(event: Event, body: Body) -> Event:
     kind = text(body, "notification_type")
     if kind == "idle_prompt":
         return replace(event, turn=Turn.CLOSED, is_hidden=True)
+    if kind == "elicitation_complete":
+        return _resumed(event, body)
     if kind is None or kind in _WAITS:
         return _waiting(event, kind or "notification", None)
     return _sign_of_life(event, body)
@@ -220,8 +222,20 @@ _TABLE: dict[str, Callable[[Event, Body], Event]] = {
     "PostCompact": _work,
     "TaskCreated": _work,
     "TaskCompleted": _work,
+    "UserPromptExpansion": _work,
+    "MessageDisplay": _work,
+    "WorktreeCreate": _work,
+    "WorktreeRemove": _work,
+    "Setup": _sign_of_life,
+    "InstructionsLoaded": _sign_of_life,
+    "ConfigChange": _sign_of_life,
+    "CwdChanged": _sign_of_life,
+    "DirectoryAdded": _sign_of_life,
+    "FileChanged": _sign_of_life,
+    "TeammateIdle": _sign_of_life,
     "SessionEnd": _session_end,
 }
+"""What is not in it, newer hooks, is a sign of life and nothing else."""
 _REPEATS = frozenset({"PostToolBatch"})
 """Tell what ``PostToolUse`` has told."""
 _WAITS = frozenset({"permission_prompt", "elicitation_dialog", "agent_needs_input"})

@@ -14,6 +14,7 @@ from clawatch_plugins.claude_code.sessions import Session
 KIND = "claude-code"
 OTLP_SOURCE = "otlp"
 HOOKS_SOURCE = "claude_code_hooks"
+TRANSCRIPTS_SOURCE = "claude_code"
 MAX_SESSION_ID = 200
 AGENT_ID = "clawatch.agent.id"
 """Attribute by which an operator names the agent, over and above its sessions."""

@@ -9,10 +9,12 @@ from functools import partial
 from pydantic import Field
 
 from clawatch.apis.tailing import FilesSettings, follow
-from clawatch.domain.access import CORE, MAX_AGENT_ID
-from clawatch.ports import Core, NotFound, Source
+from clawatch.apis.transcripts import sources_of
+from clawatch.domain.access import MAX_AGENT_ID
+from clawatch.ports import Core, Source
 from clawatch_plugins.claude_code.door import sessions_of
-from clawatch_plugins.claude_code.transcripts import SOURCE, WANTS, Heard, Seen, Transcript
+from clawatch_plugins.claude_code.identity import TRANSCRIPTS_SOURCE
+from clawatch_plugins.claude_code.transcripts import WANTS, Heard, Seen, Transcript
 
 
 class TranscriptsSettings(FilesSettings):
@@ -25,19 +27,12 @@ class TranscriptsSettings(FilesSettings):
 @asynccontextmanager
 async def open_transcripts(settings: TranscriptsSettings, core: Core) -> AsyncIterator[Source]:
     """A ``ports.Source`` that goes on where it was left."""
-    sessions = sessions_of(core)
-
-    def is_known(agent_id: str) -> bool:
-        try:
-            return bool(core.queries.agent(agent_id, CORE).kind)
-        except NotFound:
-            return False
-
+    sessions, sources = sessions_of(core), sources_of(core)
     heard = Heard(
         agent=settings.agent,
         is_hooked=lambda agent, session: (agent, session) in sessions.hooked,
-        is_known=is_known,
+        is_known=lambda agent: bool(sources(agent)),
         answers=Seen(),
     )
-    async with follow(core, *settings.followed(SOURCE, partial(Transcript, heard=heard), WANTS)) as source:
+    async with follow(core, *settings.followed(TRANSCRIPTS_SOURCE, partial(Transcript, heard=heard), WANTS)) as source:
         yield source

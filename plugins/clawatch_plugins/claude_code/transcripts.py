@@ -34,6 +34,7 @@ from clawatch.domain.hashing import hash_value
 from clawatch_plugins.claude_code.identity import (
     KIND,
     MAX_SESSION_ID,
+    TRANSCRIPTS_SOURCE,
     agent_of,
     call_of_failure,
     call_of_prompt,
@@ -41,7 +42,6 @@ from clawatch_plugins.claude_code.identity import (
 )
 from clawatch_plugins.claude_code.usage import PROVIDER
 
-SOURCE = "claude_code"
 WANTS = (b'"type":"assistant"', b'"type":"user"', b'"type":"system"', b'"type": "assistant"', b'"type": "user"')
 """Every other kind of line carries nothing."""
 _ENDS = frozenset({"end_turn", "stop_sequence", "max_tokens", "refusal", "model_context_window_exceeded"})
@@ -123,7 +123,7 @@ class Transcript:
             id=f"transcript:{session}:{text(entry, 'uuid') or line.offset}",
             session_id=session,
             signal=Signal.TRANSCRIPT,
-            source=SOURCE,
+            source=TRANSCRIPTS_SOURCE,
         )
         if entry.get("type") == "assistant" and self._heard.answers.is_copy(_answer_of(blank, entry), session):
             return ()

@@ -230,6 +230,8 @@ def test_control_is_native_once_hooks_have_called() -> None:
     assert controller.kind(_known(("otlp", "claude_code_hooks"))) == "native"
     assert controller.describe(_known(("claude_code_hooks",))) == "native (while ClaWatch answers)"
     assert controller.kind(_known(("otlp",))) == "none"
+    assert controller.kind(_known(("claude_code",))) == "none"
+    assert controller.kind(_known(())) is None
     assert controller.describe(_known(("otlp",))) == "cannot be paused: connect its hooks"
     assert controller.kind(_known(("clawatch", "otlp"))) is None
     assert controller.kind(_known(("otlp",), kind="codex")) is None

@@ -62,7 +62,12 @@ def test_an_interrupted_call_ends_the_turn() -> None:
         ("Notification", {"notification_type": "agent_needs_input"}, Turn.WAITING),
         ("Notification", {"message": "Claude needs your permission"}, Turn.WAITING),
         ("Notification", {"notification_type": "idle_prompt"}, Turn.CLOSED),
+        ("Notification", {"notification_type": "elicitation_complete"}, Turn.OPEN),
         ("Notification", {"notification_type": "auth_success"}, None),
+        ("Notification", {"notification_type": "agent_completed"}, None),
+        ("PermissionDenied", {"tool_name": "Bash"}, Turn.OPEN),
+        ("Elicitation", {}, Turn.WAITING),
+        ("ElicitationResult", {}, Turn.OPEN),
         ("Stop", {}, Turn.CLOSED),
         ("StopFailure", {"error": "rate_limit"}, Turn.CLOSED),
         ("SessionEnd", {"reason": "other"}, Turn.CLOSED),
@@ -91,6 +96,23 @@ def test_a_batch_repeats_what_its_calls_have_told() -> None:
 def test_what_is_not_known_is_a_hidden_sign_of_life() -> None:
     made = event("SomethingNew")
     assert (made.type, made.is_hidden, made.is_progress) == (EventType.HEARTBEAT, True, False)
+
+
+@pytest.mark.parametrize("name", [
+    "SubagentStart", "SubagentStop", "PreCompact", "PostCompact", "TaskCreated", "TaskCompleted", "UserPromptExpansion",
+    "MessageDisplay", "WorktreeCreate", "WorktreeRemove",
+])  # fmt: skip
+def test_work_beside_prompts_and_calls_is_hidden_progress(name: str) -> None:
+    made = event(name)
+    assert (made.is_progress, made.is_hidden, made.turn) == (True, True, None)
+
+
+@pytest.mark.parametrize("name", [
+    "Setup", "InstructionsLoaded", "ConfigChange", "CwdChanged", "DirectoryAdded", "FileChanged", "TeammateIdle",
+])  # fmt: skip
+def test_what_happens_around_a_session_is_no_progress(name: str) -> None:
+    made = event(name)
+    assert (made.is_progress, made.is_hidden, made.turn) == (False, True, None)
 
 
 def test_a_subagent_neither_opens_nor_closes_the_turn() -> None:
