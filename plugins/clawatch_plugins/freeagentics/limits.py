@@ -11,6 +11,8 @@ from clawatch.settings import RateLimit
 
 IDLE_AFTER = 300.0
 """Seconds without a word from the client; the contract's clients ping every 30 s."""
+RECHECK_EVERY = 5.0
+"""Seconds between two looks at whether a client's token is still good."""
 WARN_AT = 0.95
 """The share of the allowance at which a client is warned."""
 
@@ -39,6 +41,7 @@ def socket_limits(allowance: Allowance) -> SocketLimits:
     """Messages are left to ``Messages``, which knows how much has been used."""
     return SocketLimits(
         idle_after=IDLE_AFTER,
+        recheck_every=RECHECK_EVERY,
         max_frame=allowance.message_bytes,
         per_user=allowance.per_user,
         per_address=allowance.per_address,
