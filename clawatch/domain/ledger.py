@@ -371,7 +371,6 @@ def _plain(event: Event) -> Measures:
         errors=1 if event.is_error else 0,
         tool_calls=1 if event.is_finished_call else 0,
         messages=1 if event.type is EventType.MESSAGE else 0,
-        revenue=min(event.revenue or 0, MOST),
     )
 
 
