@@ -185,6 +185,8 @@ def redact_with(text: Callable[[str], str], value: Callable[[object], object]) -
             changes["usage"] = replace(event.usage, model=masked)
         if event.run is not None:
             changes["run"] = redact_run(event.run)
+        if event.gauges and any(name(key) != key for key in event.gauges):
+            changes["gauges"] = {name(key): reading for key, reading in event.gauges.items()}
         return replace(event, **changes) if changes else event
 
     return redact

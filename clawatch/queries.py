@@ -24,7 +24,9 @@ from clawatch.ports import (
     Controlling,
     Costs,
     EventFilter,
+    GaugePoint,
     Invalid,
+    LatencyPoint,
     NotFound,
     Page,
     Point,
@@ -110,6 +112,18 @@ class Queries:
         agents = principal.agents if agent_id is None else (_exact(agent_id),)
         return await self._store.series(since, until, step, by, agents)
 
+    async def latencies(
+        self, principal: Principal, since: Millis, until: Millis, step: Millis, by: str = "",
+        agent_id: str | None = None,
+    ) -> list[LatencyPoint]:
+        return await self._store.latencies(since, until, step, by, _visible(principal, agent_id))
+
+    async def gauges(
+        self, principal: Principal, since: Millis, until: Millis, step: Millis, agent_id: str | None = None,
+        names: tuple[str, ...] = ("*",),
+    ) -> list[GaugePoint]:
+        return await self._store.gauges(since, until, step, _visible(principal, agent_id), names)
+
     async def runs(
         self, principal: Principal, cursor: str | None = None, limit: int = 100, agent_id: str | None = None,
         kind: str | None = None, statuses: tuple[RunStatus, ...] = (),
@@ -156,6 +170,13 @@ def _bounded(limit: int) -> int:
     if limit < 1:
         raise Invalid("limit must be 1 or more")
     return min(limit, MAX_LIMIT)
+
+
+def _visible(principal: Principal, agent_id: str | None) -> tuple[str, ...]:
+    """Patterns of what is asked for: all the principal may see, one agent, or nothing."""
+    if agent_id is None:
+        return principal.agents
+    return (_exact(agent_id),) if principal.sees(agent_id) else ()
 
 
 def _exact(agent_id: str) -> str:

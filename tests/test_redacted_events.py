@@ -29,6 +29,7 @@ def event(**fields: object) -> Event:
         event(id=SECRET, session_id=SECRET, call_id=SECRET),
         event(run=RunReport(run_id=SECRET, parent_run_id=SECRET, kind=SECRET, stage=SECRET, error=SECRET,
                             input={"x": SECRET}, result=[SECRET])),
+        event(gauges={SECRET: 1.0}),
     ],
 )
 def test_a_secret_goes_from_every_field(said: Event) -> None:

@@ -184,6 +184,10 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="event", 
     tool: Tool | None = None
     error: str | None = None
     latency_ms: float | None = None
+    revenue: Nanos | None = None
+    """What the agent has earned with this."""
+    gauges: dict[str, float] = {}
+    """Numbers it reports of itself, by name; finite. Money in dollars."""
     activity: Activity | None = None
     """A status the agent reports of itself."""
     turn: Turn | None = None

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from clawatch.domain.events import Event, Tool, Usage
 
-_EVENT = ("error", "latency_ms", "activity")
+_EVENT = ("error", "latency_ms", "revenue", "activity")
 _TOOL = ("args_hash", "result_hash", "args_size", "result_size", "ok")
 _TOKENS = ("input", "output", "cache_read", "cache_write", "tokens")
 _MOST_KEYS = 200

@@ -42,6 +42,7 @@ class Measures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tokens: int = 0
     unpriced: int = 0
     """Tokens whose cost nobody knows."""
+    revenue: Nanos = 0
 
     # Written out field by field: this runs for every event, and a loop over the fields takes five times as long.
 
@@ -59,6 +60,7 @@ class Measures(Struct, frozen=True, kw_only=True, omit_defaults=True):
             cache_write=self.cache_write + other.cache_write,
             tokens=self.tokens + other.tokens,
             unpriced=self.unpriced + other.unpriced,
+            revenue=self.revenue + other.revenue,
         )
 
     def __neg__(self) -> Measures:
@@ -75,6 +77,7 @@ class Measures(Struct, frozen=True, kw_only=True, omit_defaults=True):
             cache_write=-self.cache_write,
             tokens=-self.tokens,
             unpriced=-self.unpriced,
+            revenue=-self.revenue,
         )
 
     def __bool__(self) -> bool:

@@ -1,12 +1,14 @@
 """The ledger: what a commit makes of events and edges. Pure; every store keeps its books with it.
 
 A store opens one ``Posting`` per transaction, posts everything to it, and writes down what the posting
-has gathered: rows, agents, idents, counters, session usage, rollup increments, alerts, outbox, offsets.
+has gathered: rows, agents, idents, counters, session usage, rollup increments with latencies and gauges, alerts,
+outbox, offsets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Protocol
 
 from msgspec import Struct
@@ -18,6 +20,7 @@ from clawatch.domain.commands import Command, CommandState, CommandType
 from clawatch.domain.deliveries import Outgoing
 from clawatch.domain.events import Activity, Counter, Event, EventType, Ident, Origin, Usage, ident_of, idents
 from clawatch.domain.fills import fill
+from clawatch.domain.gauges import LATENCY, MOST_GAUGES, Gauge, billionths, is_kept, is_rolling, reading
 from clawatch.domain.journal import (
     ZERO,
     AlertChanged,
@@ -39,6 +42,7 @@ from clawatch.domain.journal import (
     kind_of,
 )
 from clawatch.domain.runs import Run, RunKey, fold_run, merged
+from clawatch.domain.sketches import Sketch
 from clawatch.domain.time import MINUTE, Millis
 
 MOST = 10**18
@@ -47,6 +51,8 @@ _MOST_IN_TOTAL = 2**63 - 1
 
 
 class CounterState(Struct, frozen=True):
+    """The newest point of a series. A gauge's has the time of its reading, and its value in billionths."""
+
     started: Millis
     value: int
 
@@ -100,6 +106,10 @@ class Posting:
         """Sessions whose earlier cells are void: a better signal has taken over."""
         self.rollups: dict[tuple[Millis, str, str], Measures] = {}
         """(minute, agent, model) → increment."""
+        self.latencies: dict[tuple[Millis, str], Sketch] = {}
+        """(minute, agent) → what took how long."""
+        self.gauges: dict[tuple[Millis, str, str], Gauge] = {}
+        """(minute, agent, name) → readings."""
 
     # -- events
 
@@ -127,6 +137,10 @@ class Posting:
         for name in names:
             self.idents[name] = seq
         self._book(event.agent_id, counted)
+        if event.gauges:
+            self._read_gauges(event)
+        if event.latency_ms is not None:
+            self._time(event, event.latency_ms)
         self.agents[event.agent_id] = _with_totals(fold(agent, event), event.session_id, counted)
         if event.run is not None:
             self._post_run((event.agent_id, event.run.run_id), event)
@@ -141,6 +155,8 @@ class Posting:
             return
         self.completed[seq] = filled
         counted = self._count_gain(known, filled)
+        if known.latency_ms is None and filled.latency_ms is not None:
+            self._time(filled, filled.latency_ms)
         self._write(Fill(of=seq, event=filled), EntryKind.FILL, event.agent_id, counted)
         self._book(event.agent_id, counted)
         agent = self._agent(event.agent_id)
@@ -232,8 +248,12 @@ class Posting:
                 counted += self._count_with(known, known.usage, ZERO, -_used(known, known.usage))
             if filled.usage is not None:
                 counted += self._count_with(filled, filled.usage, ZERO, _used(filled, filled.usage))
-        if filled.is_error and not known.is_error:
-            counted.append(Counted(bucket=filled.at - filled.at % MINUTE, measures=Measures(errors=1)))
+        gain = Measures(
+            errors=1 if filled.is_error and not known.is_error else 0,
+            revenue=min(filled.revenue, MOST) if filled.revenue and known.revenue is None else 0,
+        )
+        if gain:
+            counted.append(Counted(bucket=filled.at - filled.at % MINUTE, measures=gain))
         return tuple(counted)
 
     def _count_with(self, event: Event, usage: Usage, plain: Measures, used: Measures) -> tuple[Counted, ...]:
@@ -270,6 +290,36 @@ class Posting:
             key = (one.bucket, agent_id, one.model)
             known = self.rollups.get(key)
             self.rollups[key] = one.measures if known is None else known + one.measures
+
+    # -- latencies and gauges
+
+    def _time(self, event: Event, ms: float) -> None:
+        if ms >= 0:  # neither negative nor no number at all
+            key = (event.at - event.at % MINUTE, event.agent_id)
+            self.latencies.setdefault(key, Sketch()).add(ms)
+
+    def _read_gauges(self, event: Event) -> None:
+        minute = event.at - event.at % MINUTE
+        for name, value in islice(event.gauges.items(), MOST_GAUGES):
+            if not is_kept(name, value):
+                continue
+            rise = self._rise_of(event.agent_id, name, event.at, value) if is_rolling(name) else 0
+            read = reading(value, event.at, rise)
+            key = (minute, event.agent_id, name)
+            known = self.gauges.get(key)
+            self.gauges[key] = read if known is None else known + read
+        latency = event.gauges.get(LATENCY)
+        if latency is not None and event.latency_ms is None:
+            self._time(event, latency)
+
+    def _rise_of(self, agent_id: str, name: str, at: Millis, value: float) -> int:
+        """What a rolling count has risen by since the reading before; 0 for the first, and for one that comes late."""
+        series = f"gauge\n{agent_id}\n{name}"
+        known = self.counters.get(series) or self._books.counter(series)
+        if known is not None and at < known.started:
+            return 0
+        count = self.counters[series] = CounterState(at, billionths(value))
+        return 0 if known is None else max(0, count.value - known.value)
 
     # -- units and edges
 
@@ -316,7 +366,7 @@ class Posting:
 
     def _post_alert(self, alert: Alert) -> None:
         self.alerts[alert.id] = alert
-        if alert.type is AlertType.STUCK and not alert.is_firing:
+        if alert.says_silent and not alert.is_firing:
             self._change_agent(alert.agent_id, lambda a: replace(a, is_silent=False))
 
     # -- the books, with this posting's own changes on top
@@ -371,6 +421,7 @@ def _plain(event: Event) -> Measures:
         errors=1 if event.is_error else 0,
         tool_calls=1 if event.is_finished_call else 0,
         messages=1 if event.type is EventType.MESSAGE else 0,
+        revenue=min(event.revenue or 0, MOST),
     )
 
 

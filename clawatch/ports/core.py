@@ -26,7 +26,7 @@ from clawatch.ports.errors import Conflict, NotFound
 from clawatch.ports.parts import Vocabulary
 from clawatch.ports.recordings import RecordingsPort, nowhere
 from clawatch.ports.settings import NoSettings, SettingsPort
-from clawatch.ports.store import AlertFilter, Costs, EventFilter, Page, Point, StoreHealth
+from clawatch.ports.store import AlertFilter, Costs, EventFilter, GaugePoint, LatencyPoint, Page, Point, StoreHealth
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession, web
@@ -97,6 +97,16 @@ class QueriesPort(Protocol):
     async def series(
         self, principal: Principal, since: Millis, until: Millis, step: Millis, by: str, agent_id: str | None
     ) -> list[Point]: ...
+
+    async def latencies(
+        self, principal: Principal, since: Millis, until: Millis, step: Millis, by: str = "",
+        agent_id: str | None = None,
+    ) -> list[LatencyPoint]: ...
+
+    async def gauges(
+        self, principal: Principal, since: Millis, until: Millis, step: Millis, agent_id: str | None = None,
+        names: tuple[str, ...] = ("*",),
+    ) -> list[GaugePoint]: ...
 
     async def runs(
         self, principal: Principal, cursor: str | None = None, limit: int = 100, agent_id: str | None = None,

@@ -14,8 +14,10 @@ from clawatch.domain.alerts import Alert, AlertState, Silence
 from clawatch.domain.commands import Command
 from clawatch.domain.deliveries import Outgoing
 from clawatch.domain.events import Event, EventType
+from clawatch.domain.gauges import Gauge
 from clawatch.domain.journal import Appended, Committed, Entry, Measures, Unit
 from clawatch.domain.runs import Run, RunStatus, RunTotal
+from clawatch.domain.sketches import Sketch
 from clawatch.domain.time import Millis
 
 if TYPE_CHECKING:
@@ -69,6 +71,23 @@ class Point(Struct, frozen=True):
     at: Millis
     group: str
     measures: Measures
+
+
+class LatencyPoint(Struct, frozen=True):
+    """What took how long in one step, for one group (an agent id, or empty)."""
+
+    at: Millis
+    group: str
+    sketch: Sketch
+
+
+class GaugePoint(Struct, frozen=True):
+    """All readings of one gauge of one agent in one step."""
+
+    at: Millis
+    agent_id: str
+    name: str
+    gauge: Gauge
 
 
 class StoreHealth(Struct, frozen=True):
@@ -184,6 +203,18 @@ class StorePort(Protocol):
         self, since: Millis, until: Millis, step: Millis, by: str, agents: tuple[str, ...]
     ) -> list[Point]:
         """Sums per step (a multiple of a minute; since ≤ bucket < until), grouped ``by`` agent, model or ``""``."""
+        ...
+
+    async def latencies(
+        self, since: Millis, until: Millis, step: Millis, by: str, agents: tuple[str, ...]
+    ) -> list[LatencyPoint]:
+        """As ``series``, grouped ``by`` agent or ``""``; steps in which nothing was timed are left out."""
+        ...
+
+    async def gauges(
+        self, since: Millis, until: Millis, step: Millis, agents: tuple[str, ...], names: tuple[str, ...] = ("*",)
+    ) -> list[GaugePoint]:
+        """Gauges per step, agent and name, of the names that match a pattern; steps without a reading are left out."""
         ...
 
     async def claim(self, notifier: str, now: Millis, limit: int, until: Millis, holder: str) -> list[Outgoing]:

@@ -16,10 +16,12 @@ from clawatch.domain.alerts import Alert, AlertState, Silence
 from clawatch.domain.commands import Command
 from clawatch.domain.deliveries import Outgoing
 from clawatch.domain.events import Event
+from clawatch.domain.gauges import Gauge
 from clawatch.domain.journal import ZERO, Appended, Committed, Entry, EntryKind, Measures, Unit
 from clawatch.domain.ledger import Posting, counts, measures_of
 from clawatch.domain.pages import Place, parse_number, parse_place
 from clawatch.domain.runs import Run, RunStatus, RunTotal
+from clawatch.domain.sketches import Sketch
 from clawatch.domain.spans import Range, cover
 from clawatch.domain.time import DAY, HOUR, MINUTE, Millis
 from clawatch.ports import (
@@ -28,7 +30,9 @@ from clawatch.ports import (
     CostLine,
     Costs,
     EventFilter,
+    GaugePoint,
     Invalid,
+    LatencyPoint,
     Page,
     Point,
     RetentionPolicy,
@@ -209,16 +213,37 @@ class MemoryStore:
     async def series(
         self, since: Millis, until: Millis, step: Millis, by: str, agents: tuple[str, ...]
     ) -> list[Point]:
-        if step <= 0 or step % MINUTE or by not in ("agent", "model", ""):
-            raise Invalid("a series has steps of whole minutes and is grouped by agent, model or nothing")
-        grain = next(grain for grain in (DAY, HOUR, MINUTE) if step % grain == 0)
+        if by not in ("agent", "model", ""):
+            raise Invalid("a series is grouped by agent, model or nothing")
         sums: dict[tuple[Millis, str], Measures] = {}
-        for (bucket, agent_id, model), measures in self._books.rollups[grain].items():
+        for (bucket, agent_id, model), measures in self._books.rollups[_grain_of(step)].items():
             at = bucket - bucket % step
             if since <= at < until and matches(agents, agent_id):
                 key = (at, {"agent": agent_id, "model": model}.get(by, ""))
                 sums[key] = sums.get(key, ZERO) + measures
         return [Point(at, group, sums[at, group]) for at, group in sorted(sums)]
+
+    async def latencies(
+        self, since: Millis, until: Millis, step: Millis, by: str, agents: tuple[str, ...]
+    ) -> list[LatencyPoint]:
+        if by not in ("agent", ""):
+            raise Invalid("latencies are grouped by agent or nothing")
+        sketches: dict[tuple[Millis, str], Sketch] = {}
+        for (bucket, agent_id), sketch in self._books.latencies[_grain_of(step)].items():
+            at = bucket - bucket % step
+            if since <= at < until and matches(agents, agent_id):
+                sketches.setdefault((at, agent_id if by else ""), Sketch()).merge(sketch)
+        return [LatencyPoint(*key, sketches[key]) for key in sorted(sketches)]
+
+    async def gauges(
+        self, since: Millis, until: Millis, step: Millis, agents: tuple[str, ...], names: tuple[str, ...] = ("*",)
+    ) -> list[GaugePoint]:
+        found: dict[tuple[Millis, str, str], Gauge] = {}
+        for (bucket, agent_id, name), gauge in sorted(self._books.gauges[_grain_of(step)].items()):
+            key = (bucket - bucket % step, agent_id, name)
+            if since <= key[0] < until and matches(agents, agent_id) and matches(names, name):
+                found[key] = found[key] + gauge if key in found else gauge
+        return [GaugePoint(*key, found[key]) for key in sorted(found)]
 
     # -- the outbox
 
@@ -338,6 +363,12 @@ def _fits(entry: Entry, where: EventFilter) -> bool:
         and (where.since is None or event.at >= where.since)
         and (where.until is None or event.at <= where.until)
     )
+
+
+def _grain_of(step: Millis) -> Millis:
+    if step <= 0 or step % MINUTE:
+        raise Invalid("a series has steps of whole minutes")
+    return next(grain for grain in (DAY, HOUR, MINUTE) if step % grain == 0)
 
 
 def _within(instant: Millis, ranges: tuple[Range, ...]) -> bool:

@@ -15,9 +15,11 @@ from clawatch.domain.alerts import Alert, AlertState, Silence
 from clawatch.domain.commands import Command
 from clawatch.domain.deliveries import Outgoing
 from clawatch.domain.events import Event, Ident, idents
+from clawatch.domain.gauges import Gauge
 from clawatch.domain.journal import Entry, Measures
 from clawatch.domain.ledger import Cell, CounterState, Posting, SessionKey
 from clawatch.domain.runs import TERMINAL, Run, RunKey
+from clawatch.domain.sketches import Sketch
 from clawatch.domain.spans import Kept
 from clawatch.domain.time import DAY, HOUR, MINUTE, Millis
 
@@ -68,6 +70,9 @@ class MemoryBooks:
         self.counters: dict[str, tuple[CounterState, Millis]] = {}
         self.sessions: dict[SessionKey, Session] = {}
         self.rollups: dict[Millis, dict[RollupKey, Measures]] = {grain: {} for grain in GRAINS}
+        self.latencies: dict[Millis, dict[tuple[Millis, str], Sketch]] = {grain: {} for grain in GRAINS}
+        self.gauges: dict[Millis, dict[RollupKey, Gauge]] = {grain: {} for grain in GRAINS}
+        """By the names of gauges in place of models."""
         self.kept = Kept()
         self.outbox: dict[str, Row] = {}
         self.refs: dict[tuple[str, str], str] = {}
@@ -154,6 +159,13 @@ class MemoryBooks:
             for grain, rollup in self.rollups.items():
                 key = (minute - minute % grain, agent_id, model)
                 rollup[key] = rollup[key] + added if key in rollup else added
+        for grain in GRAINS:
+            for (minute, agent_id), sketch in posting.latencies.items():
+                self.latencies[grain].setdefault((minute - minute % grain, agent_id), Sketch()).merge(sketch)
+            gauges = self.gauges[grain]
+            for (minute, agent_id, name), gauge in posting.gauges.items():
+                key = (minute - minute % grain, agent_id, name)
+                gauges[key] = gauges[key] + gauge if key in gauges else gauge
 
     def _bound(self) -> None:
         while len(self.journal) > self._size:
@@ -168,6 +180,8 @@ class MemoryBooks:
             if len(self.rollups[grain]) > self._size:
                 oldest = sorted(self.rollups[grain])[: max(1, self._size // 10)]
                 self.forget_rollups(grain, oldest)
+            _trim(self.latencies[grain], most=self._size)
+            _trim(self.gauges[grain], most=self._size)
 
     def forget_rollups(self, grain: Millis, keys: Sequence[RollupKey]) -> None:
         """Drop rows of one grain, oldest first."""
@@ -190,9 +204,9 @@ class MemoryBooks:
                     del self.idents[ident]
 
 
-def _trim(kept: dict[K, V], is_done: Callable[[V], bool] | None = None) -> None:
-    """Drop what came first beyond ``MOST``, but only what is done with."""
-    surplus = len(kept) - MOST
+def _trim(kept: dict[K, V], is_done: Callable[[V], bool] | None = None, most: int = MOST) -> None:
+    """Drop what came first beyond ``most``, but only what is done with."""
+    surplus = len(kept) - most
     if surplus > 0:
         done = (key for key, value in kept.items() if is_done is None or is_done(value))
         for key in list(islice(done, surplus)):

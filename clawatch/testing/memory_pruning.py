@@ -38,7 +38,16 @@ def _prune_rollups(books: MemoryBooks, policy: RetentionPolicy, now: Millis, bud
         old = sorted(key for key in books.rollups[grain] if key[0] < now - age)[: budget - gone]
         books.forget_rollups(grain, old)
         gone += len(old)
+        for table in (books.latencies[grain], books.gauges[grain]):
+            gone += _prune_table(table, now - age, budget - gone)
     return gone
+
+
+def _prune_table(table: dict[Any, Any], cutoff: Millis, budget: int) -> int:
+    old = sorted(key for key in table if key[0] < cutoff)[: max(budget, 0)]
+    for key in old:
+        del table[key]
+    return len(old)
 
 
 def _outdated(

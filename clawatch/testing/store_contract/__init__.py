@@ -16,6 +16,7 @@ from __future__ import annotations
 from clawatch.testing.store_contract.access import AccessContract
 from clawatch.testing.store_contract.asking import AskingContract
 from clawatch.testing.store_contract.counting import CountingContract
+from clawatch.testing.store_contract.figures import FiguresContract
 from clawatch.testing.store_contract.journal import JournalContract
 from clawatch.testing.store_contract.outbox import OutboxContract
 from clawatch.testing.store_contract.reports import ReportsContract
@@ -28,6 +29,7 @@ class StoreContract(
     ReportsContract,
     CountingContract,
     SumsContract,
+    FiguresContract,
     AskingContract,
     OutboxContract,
     AccessContract,

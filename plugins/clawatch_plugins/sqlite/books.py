@@ -14,14 +14,17 @@ from clawatch.domain.events import Event, Ident
 from clawatch.domain.journal import Measures
 from clawatch.domain.ledger import Cell, CounterState, SessionKey
 from clawatch.domain.runs import Run
+from clawatch.domain.sketches import Sketch
 from clawatch.domain.spans import Kept
-from clawatch.domain.time import MINUTE
+from clawatch.domain.time import MINUTE, Millis
 from clawatch_plugins.sqlite.codec import agent_from, alert_from, event_from, run_from
 from clawatch_plugins.sqlite.schema import MEASURES
 
 K = TypeVar("K")
 V = TypeVar("V")
 _CACHED = 20_000
+_CACHED_SKETCHES = 4_000
+"""A busy day's is a kilobyte."""
 _CHUNK = 500
 
 
@@ -62,6 +65,9 @@ class SqliteBooks:
         self.counters: Recent[str, CounterState] = Recent()
         self.sessions: Recent[SessionKey, tuple[int, int]] = Recent()
         """Session → (its key, its best rank)."""
+        self.gauge_keys: Recent[str, int] = Recent()
+        self.sketches: Recent[tuple[Millis, int, int], Sketch] = Recent(_CACHED_SKETCHES)
+        """(grain, bucket, agent) → its latencies; never changed, only replaced."""
         self.found: dict[Ident, int] = {}
         """The idents of the present transaction that are known."""
 
@@ -71,12 +77,18 @@ class SqliteBooks:
         return (newest or 0) + 1
 
     def model_key(self, name: str) -> int | None:
-        known = self.model_keys.get(name)
+        return self._key(self.model_keys, "models", name)
+
+    def gauge_key(self, name: str) -> int | None:
+        return self._key(self.gauge_keys, "gauge_names", name)
+
+    def _key(self, cache: Recent[str, int], table: str, name: str) -> int | None:
+        known = cache.get(name)
         if known is None:
-            row = self._con.execute("SELECT key FROM models WHERE name = ?", (name,)).fetchone()
+            row = self._con.execute(f"SELECT key FROM {table} WHERE name = ?", (name,)).fetchone()  # noqa: S608
             if row is not None:
                 known = row[0]
-                self.model_keys.update({name: row[0]})
+                cache.update({name: row[0]})
         return known
 
     def look_up(self, names: Iterable[Ident]) -> None:

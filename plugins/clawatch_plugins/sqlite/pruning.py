@@ -9,6 +9,7 @@ from clawatch.domain.time import DAY, HOUR, MINUTE, Millis
 from clawatch.ports import RetentionPolicy
 from clawatch_plugins.sqlite.codec import event_from
 from clawatch_plugins.sqlite.journal import seq_before
+from clawatch_plugins.sqlite.schema import GRAINS
 from clawatch_plugins.sqlite.transaction import Transaction
 
 
@@ -16,7 +17,9 @@ def prune(tx: Transaction, policy: RetentionPolicy, now: Millis, budget: int) ->
     """Delete at most ``budget`` rows that are too old; how many went."""
     gone = _prune_journal(tx, now - policy.events, budget)
     for table, grain, age in (("minutes", MINUTE, policy.minutes), ("hours", HOUR, policy.hours)):
-        gone += _prune_rollup(tx, table, grain, now - age, budget - gone)
+        gone += _prune_rollup(tx, table, "bucket, agent, model", grain, now - age, budget - gone)
+        for beside, keys in (("latencies", "bucket, agent"), ("gauges", "bucket, agent, name")):
+            gone += _prune_rollup(tx, f"{GRAINS[grain]}_{beside}", keys, grain, now - age, budget - gone)
     gone += _prune_sessions(tx, now - policy.events, budget - gone)
     for statement, cutoff in (
         ("alerts WHERE id IN (SELECT id FROM alerts WHERE state = 'resolved' AND resolved_at < ? LIMIT ?)",
@@ -60,12 +63,11 @@ def _prune_journal(tx: Transaction, cutoff: Millis, budget: int) -> int:
     return gone
 
 
-def _prune_rollup(tx: Transaction, table: str, grain: Millis, cutoff: Millis, budget: int) -> int:
-    keys = "bucket, agent, model"
+def _prune_rollup(tx: Transaction, table: str, keys: str, grain: Millis, cutoff: Millis, budget: int) -> int:
     what = f"{table} WHERE ({keys}) IN (SELECT {keys} FROM {table} WHERE bucket < ? ORDER BY bucket LIMIT ?)"  # noqa: S608
     first_kept = -(-cutoff // grain)
     gone = _delete(tx, what, first_kept, budget)
-    if gone:
+    if gone and hasattr(tx.books.kept, table):
         _keep_from(tx, table, first_kept * grain)
     return gone
 

@@ -7,17 +7,21 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from clawatch.domain.time import DAY, HOUR, MINUTE
 from clawatch.ports import ClaWatchError
 
 APPLICATION_ID = 0x434C5741
 """``CLWA`` in the file's header (https://www.sqlite.org/fileformat.html#application_id)."""
 MIGRATION_SET = "clawatch"
-MEASURES = (
+_FIRST_MEASURES = (
     "events", "errors", "tool_calls", "messages", "cost", "past_cost", "input", "output", "cache_read", "cache_write",
     "tokens", "unpriced",
 )  # fmt: skip
+MEASURES = (*_FIRST_MEASURES, "revenue")
 """Columns of a sum, named after the fields of ``journal.Measures``."""
-_SUMS = ", ".join(f"{name} INTEGER NOT NULL" for name in MEASURES)
+GRAINS = {MINUTE: "minute", HOUR: "hour", DAY: "day"}
+"""How the names of a grain's tables begin."""
+_SUMS = ", ".join(f"{name} INTEGER NOT NULL" for name in _FIRST_MEASURES)
 _ROLLUP = f"""(
     bucket INTEGER NOT NULL, agent INTEGER NOT NULL, model INTEGER NOT NULL, {_SUMS},
     PRIMARY KEY (bucket, agent, model)) WITHOUT ROWID"""
@@ -99,6 +103,24 @@ def marks(db: Any) -> None:
     )
 
 
+def latencies_and_gauges(db: Any) -> None:
+    """``bins`` is a packed sketch; its sum and ends are microseconds. ``last_at`` is in milliseconds."""
+    for table in ("minutes", "hours", "days", "session_cells"):
+        db.conn.execute(f"ALTER TABLE {table} ADD COLUMN revenue INTEGER NOT NULL DEFAULT 0")
+    db.conn.execute("CREATE TABLE gauge_names (key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)")
+    for grain in GRAINS.values():
+        db.conn.execute(
+            f"CREATE TABLE {grain}_latencies (bucket INTEGER NOT NULL, agent INTEGER NOT NULL, total INTEGER NOT NULL,"
+            " low INTEGER NOT NULL, high INTEGER NOT NULL, bins BLOB NOT NULL,"
+            " PRIMARY KEY (bucket, agent)) WITHOUT ROWID"
+        )
+        db.conn.execute(
+            f"CREATE TABLE {grain}_gauges (bucket INTEGER NOT NULL, agent INTEGER NOT NULL, name INTEGER NOT NULL,"
+            " count INTEGER NOT NULL, sum REAL NOT NULL, last REAL NOT NULL, last_at INTEGER NOT NULL,"
+            " rise INTEGER NOT NULL, PRIMARY KEY (bucket, agent, name)) WITHOUT ROWID"
+        )
+
+
 RUN_KIND = "coalesce(json_extract(body, '$.kind'), 'task')"
 RUN_STATUS = "coalesce(json_extract(body, '$.status'), 'pending')"
 """What a run's body leaves out where it is the default."""
@@ -131,7 +153,7 @@ def recordings(db: Any) -> None:
         db.conn.execute(statement)
 
 
-MIGRATIONS = (first, marks, runs_by_kind, recordings)
+MIGRATIONS = (first, marks, runs_by_kind, latencies_and_gauges, recordings)
 """In order; what has been released is never changed, only followed by another."""
 
 

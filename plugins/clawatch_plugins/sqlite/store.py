@@ -23,12 +23,14 @@ from clawatch.ports import (
     ClaWatchError,
     Costs,
     EventFilter,
+    GaugePoint,
+    LatencyPoint,
     Page,
     Point,
     RetentionPolicy,
     StoreHealth,
 )
-from clawatch_plugins.sqlite import access, journal, lists, outbox, sums
+from clawatch_plugins.sqlite import access, figures, journal, lists, outbox, sums
 from clawatch_plugins.sqlite.backup import back_up
 from clawatch_plugins.sqlite.books import SqliteBooks, read_agents
 from clawatch_plugins.sqlite.codec import alert_from, command_from, key_from, outgoing_from, silence_from
@@ -166,6 +168,16 @@ class SqliteStore:
         self, since: Millis, until: Millis, step: Millis, by: str, agents: tuple[str, ...]
     ) -> list[Point]:
         return await self._readers.do(sums.series, since, until, step, by, agents)
+
+    async def latencies(
+        self, since: Millis, until: Millis, step: Millis, by: str, agents: tuple[str, ...]
+    ) -> list[LatencyPoint]:
+        return await self._readers.do(figures.latencies, since, until, step, by, agents)
+
+    async def gauges(
+        self, since: Millis, until: Millis, step: Millis, agents: tuple[str, ...], names: tuple[str, ...] = ("*",)
+    ) -> list[GaugePoint]:
+        return await self._readers.do(figures.gauges, since, until, step, agents, names)
 
     # -- the outbox
 

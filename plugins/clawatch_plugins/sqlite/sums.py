@@ -15,6 +15,7 @@ from clawatch.ports import CostLine, Costs, Invalid, Point
 from clawatch_plugins.sqlite.books import measures_from, read_meta
 from clawatch_plugins.sqlite.codec import event_from
 from clawatch_plugins.sqlite.journal import agents_matching
+from clawatch_plugins.sqlite.ranges import grain_of, rows_of
 from clawatch_plugins.sqlite.schema import MEASURES
 
 _TABLES = {DAY: "days", HOUR: "hours", MINUTE: "minutes"}
@@ -86,18 +87,19 @@ def _rank(con: sqlite3.Connection, session: SessionKey) -> int | None:
 def series(
     con: sqlite3.Connection, since: Millis, until: Millis, step: Millis, by: str, agents: tuple[str, ...]
 ) -> list[Point]:
-    if step <= 0 or step % MINUTE or by not in _GROUPS:
-        raise Invalid("a series has steps of whole minutes and is grouped by agent, model or nothing")
-    grain = next(grain for grain in _TABLES if step % grain == 0)
+    if by not in _GROUPS:
+        raise Invalid("a series is grouped by agent, model or nothing")
+    grain = grain_of(step)
     per_step = step // grain
     bucket = "bucket" if per_step == 1 else f"bucket / {per_step}"  # a bare column is in the table's own order
-    keys = agents_matching(con, agents)
+    buckets = (-(-since // step) * per_step, -(-until // step) * per_step)
+    condition, arguments = rows_of(buckets, agents_matching(con, agents))
     rows = _summed(
         con,
         f"SELECT {bucket} AS step, {_GROUPS[by]} AS part, {{sums}} FROM {_TABLES[grain]}"  # noqa: S608
-        f" WHERE bucket >= ? AND bucket < ? AND {_OF_AGENTS} GROUP BY step{', part' if by else ''}",
+        f" WHERE {condition} GROUP BY step{', part' if by else ''}",
         MEASURES,
-        (-(-since // step) * per_step, -(-until // step) * per_step, keys, keys),
+        arguments,
     )
     names = dict(con.execute(f"SELECT key, name FROM {_NAMES[by]}")) if by else {}  # noqa: S608 (a constant)
     points = [Point(at * step, names.get(part, ""), measures_from(sums)) for at, part, *sums in rows]

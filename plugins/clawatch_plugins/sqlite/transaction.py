@@ -10,11 +10,13 @@ from typing import Any
 from clawatch.domain.events import Event
 from clawatch.domain.journal import Entry, EntryKind, Measures
 from clawatch.domain.ledger import Posting, SessionKey
+from clawatch.domain.sketches import Sketch
 from clawatch.domain.spans import Kept
 from clawatch.domain.time import DAY, HOUR, MINUTE, Millis
 from clawatch_plugins.sqlite.books import SqliteBooks
 from clawatch_plugins.sqlite.bulk import Bulk
 from clawatch_plugins.sqlite.codec import counted_column, text_of
+from clawatch_plugins.sqlite.figures import SketchKey, write_gauges, write_latencies
 from clawatch_plugins.sqlite.schema import MEASURES
 
 _ADD = ", ".join(f"{name} = {name} + excluded.{name}" for name in MEASURES)
@@ -34,6 +36,7 @@ _COMPLETED = _put("completed", "seq", "body")
 _IDENTS = Bulk("INSERT OR REPLACE INTO idents", 2)
 _AGENT_NAMES = Bulk("INSERT INTO agent_names", 2)
 _MODELS = Bulk("INSERT INTO models", 2)
+_GAUGE_NAMES = Bulk("INSERT INTO gauge_names", 2)
 _AGENTS = _put("agents", "agent", "body")
 _ALERTS = _put("alerts", "id", "agent", "state", "fired_at", "resolved_at", "body")
 _COMMANDS = _put("commands", "id", "agent", "open", "requested_at", "changed_at", "body")
@@ -64,7 +67,9 @@ class Transaction:
         """Idle sessions or counters are deleted in it: what the caches hold of them is void."""
         self._new_agents: dict[str, int] = {}
         self._new_models: dict[str, int] = {}
+        self._new_gauges: dict[str, int] = {}
         self._new_sessions: dict[SessionKey, tuple[int, int]] = {}
+        self._sketches: dict[SketchKey, Sketch] = {}
 
     def write(self) -> None:
         """Write down what has been posted."""
@@ -126,6 +131,15 @@ class Transaction:
                 rows[key] = rows[key] + added if key in rows else added
         for grain, rows in sums.items():
             _ROLLUPS[grain].write(self.con, _sum_rows(rows.items()))
+        if self.posting.latencies:
+            latencies = {(at, self._agent_key(name)): sketch for (at, name), sketch in self.posting.latencies.items()}
+            self._sketches = write_latencies(self.con, self.books.sketches, latencies)
+        if self.posting.gauges:
+            gauges = {
+                (at, self._agent_key(agent_id), self._gauge_key(name)): gauge
+                for (at, agent_id, name), gauge in self.posting.gauges.items()
+            }
+            write_gauges(self.con, gauges)
 
     def _write_sessions(self) -> None:
         posting = self.posting
@@ -177,6 +191,7 @@ class Transaction:
     def _write_names(self) -> None:
         _AGENT_NAMES.write(self.con, [(key, name) for name, key in self._new_agents.items()])
         _MODELS.write(self.con, [(key, name) for name, key in self._new_models.items()])
+        _GAUGE_NAMES.write(self.con, [(key, name) for name, key in self._new_gauges.items()])
 
     def _agent_key(self, name: str) -> int:
         """Keys of agents are never given up, so there are as many as the books know."""
@@ -191,6 +206,12 @@ class Transaction:
             known = self._new_models[name] = self.books.next_key("models") + len(self._new_models)
         return known
 
+    def _gauge_key(self, name: str) -> int:
+        known = self.books.gauge_key(name) or self._new_gauges.get(name)
+        if known is None:
+            known = self._new_gauges[name] = self.books.next_key("gauge_names") + len(self._new_gauges)
+        return known
+
     def adopt(self) -> None:
         """After the commit: the books know what has been written."""
         books, posting = self.books, self.posting
@@ -198,6 +219,8 @@ class Transaction:
             books.head = posting.entries[-1].seq
         books.agent_keys.update(self._new_agents)
         books.model_keys.update(self._new_models)
+        books.gauge_keys.update(self._new_gauges)
+        books.sketches.update(self._sketches)
         for name, agent in posting.agents.items():
             if agent is None:
                 books.agents.pop(name, None)
