@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from clawatch.domain.agents import Agent, enrol, fold, with_control, with_session_cost
-from clawatch.domain.alerts import Alert, AlertType
+from clawatch.domain.alerts import Alert
 from clawatch.domain.commands import Command, CommandState, CommandType
 from clawatch.domain.deliveries import Outgoing
 from clawatch.domain.events import Activity, Counter, Event, EventType, Ident, Origin, Usage, ident_of, idents
