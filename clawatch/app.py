@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -57,6 +58,10 @@ ADDRESS = "address"
 """Under this name the store keeps the daemon's URL while it runs: options may have told it another than the file."""
 CLOSE_WITHIN = 8.0
 """Seconds for everything above the store to end; the store gets what is left of the ten that people are promised."""
+OPEN_WITHIN = 30.0
+"""Seconds for one part of a plugin's; what it waits for outside is its own business, in the background."""
+MOST_AHEAD = 100_000
+"""Entries that the rules may be behind before senders have to wait; they judge some thousands a second."""
 
 
 class Relay:
@@ -209,6 +214,7 @@ async def work(loaded: Loaded, kept: Kept, clock: Clock, log: FilteringBoundLogg
         outbox = Outbox([], clock, log)
         rules = Rules(store, journal, fleet, desk, commands, [], _settings_for(config), clock, log)
         rules.on_blocked = outbox.warn_of_store
+        ingest.is_ahead = lambda: store.head - rules.offset > MOST_AHEAD
         system = System(
             clock.now().wall, loops, rules, (), lambda: store.head, _part_reports(loaded),
             failing_routes=kept.counters.failing,
@@ -308,9 +314,10 @@ class Opening:
         """Each part with what it opened to, in order. Raises ClaWatchError for one that is needed and fails."""
         for part in parts:
             try:
-                opened = await self.life.enter(
-                    f"{kind} {part.name}", part.contribution.open(part.settings, self.core)
-                )
+                async with asyncio.timeout(OPEN_WITHIN):
+                    opened = await self.life.enter(
+                        f"{kind} {part.name}", part.contribution.open(part.settings, self.core)
+                    )
             except ClaWatchError:
                 raise
             except Exception as error:

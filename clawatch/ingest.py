@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from time import perf_counter
@@ -21,6 +22,10 @@ MAX_TEXT = 200
 """Characters kept of a name, host, kind or group an agent gives itself."""
 
 ACCEPTED, DUPLICATE, REJECTED, FAILED = "accepted", "duplicate", "rejected", "not_stored"
+
+HELD_FOR = 5.0
+"""Seconds that a batch waits at most for the rules; after that it is taken all the same."""
+LOOK_EVERY = 0.05
 
 Redact = Callable[[Event], Event]
 
@@ -43,9 +48,15 @@ class Ingest:
         self.gives_away: Callable[[str], bool] = lambda agent_id: False
         """Whether an id holds a secret. It names its agent everywhere, so it cannot be masked, only refused."""
 
+        self.is_ahead: Callable[[], bool] = lambda: False
+        """Whether the rules are so far behind that what comes in should wait for them."""
+        self._held = metrics.counter("clawatch_ingest_held", "Batches that had to wait for the rules")
+
     async def accept(self, events: Sequence[Event], principal: Principal) -> Receipt:
         """See ``ports.IngestPort.accept``."""
         began = perf_counter()
+        if self.is_ahead():
+            await self._hold()
         admitted: list[str] = []
         try:
             receipt = await self._take(events, principal, admitted)
@@ -54,6 +65,13 @@ class Ingest:
                 self._census.settle(admitted)
         self._seconds.observe(perf_counter() - began)
         return receipt
+
+    async def _hold(self) -> None:
+        """More can be stored than judged: a flood of one sender's would make everybody's alerts late for ever."""
+        self._held.add()
+        until = perf_counter() + HELD_FOR
+        while self.is_ahead() and perf_counter() < until:  # noqa: ASYNC110 - the rules tell nobody when they have
+            await asyncio.sleep(LOOK_EVERY)
 
     async def _take(self, events: Sequence[Event], principal: Principal, admitted: list[str]) -> Receipt:
         now = self._clock.now().wall

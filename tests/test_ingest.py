@@ -82,3 +82,21 @@ async def test_a_large_batch_does_not_keep_others_waiting(
     assert (await bench.ingest.accept([heartbeat("other")], owner)).accepted == 1
     assert not large.done(), "the other one came later, and was answered before"
     assert (await large).accepted == 100
+
+
+async def test_while_the_rules_are_far_behind_what_comes_in_waits(bench_with: Any, owner: Principal) -> None:
+    bench = await bench_with()
+    asked = iter([True, True, True])
+    bench.ingest.is_ahead = lambda: next(asked, False)
+    receipt = await bench.ingest.accept([heartbeat()], owner)
+    assert receipt.accepted == 1
+    assert next(asked, None) is None, "it looked until they had caught up"
+
+
+async def test_rules_that_never_catch_up_hold_nothing_up_for_ever(
+    bench_with: Any, owner: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clawatch.ingest.HELD_FOR", 0.02)
+    bench = await bench_with()
+    bench.ingest.is_ahead = lambda: True
+    assert (await bench.ingest.accept([heartbeat()], owner)).accepted == 1

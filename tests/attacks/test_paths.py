@@ -14,7 +14,8 @@ JSON = (("Content-Type", "application/json"),)
 TARGETS = [
     "/assets/../../etc/passwd", "/assets/%2e%2e/%2e%2e/etc/passwd", "/assets/..%2f..%2fconfig.yaml",
     "/assets//etc/passwd", "/assets/%2Fetc%2Fpasswd", "/assets/..%5c..%5cconfig.yaml", "/assets/index.html%00.js",
-    "/../config.yaml", "/%2e%2e/config.yaml", "/data/clawatch.db", "/agents/../../data/clawatch.db", "/login/../config.yaml",
+    "/../config.yaml", "/%2e%2e/config.yaml", "/data/clawatch.db", "/agents/../../data/clawatch.db",
+    "/login/../config.yaml",
 ]
 DETOURS = [
     "/api/agents/mine-1/../yours-1", "/api/agents/mine-1%2f..%2fyours-1", "/api/agents/mine-1/%2e%2e/yours-1",

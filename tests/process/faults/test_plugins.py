@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from clawatch.domain.time import MINUTE
@@ -156,6 +157,58 @@ def register_apis():
 '''
 
 
+STUCK = '''
+import asyncio
+from contextlib import asynccontextmanager
+
+from clawatch.hookspecs import hookimpl
+from clawatch.ports import Contribution
+from clawatch.settings import Settings
+
+
+@asynccontextmanager
+async def open(settings, core):
+    await asyncio.sleep(3600)
+    yield
+
+
+@hookimpl
+def register_controllers():
+    return [Contribution("stuck_at_the_start", Settings, open)]
+'''
+
+
+FLOOD = '''
+import asyncio
+from contextlib import asynccontextmanager
+
+from clawatch.domain.access import CORE
+from clawatch.domain.events import Event, EventType
+from clawatch.hookspecs import hookimpl
+from clawatch.ports import Contribution
+from clawatch.settings import Settings
+
+
+async def pour(core):
+    batch = [Event(agent_id="flood", type=EventType.ERROR, at=0, error="x" * 100) for _ in range(1000)]
+    while True:
+        await core.ingest.accept(batch, CORE)
+
+
+@asynccontextmanager
+async def open(settings, core):
+    pouring = [asyncio.create_task(pour(core)) for _ in range(4)]
+    yield
+    for task in pouring:
+        task.cancel()
+
+
+@hookimpl
+def register_sources():
+    return [Contribution("flood", Settings, open)]
+'''
+
+
 SHUT = '''
 from contextlib import asynccontextmanager
 
@@ -301,3 +354,38 @@ async def test_a_part_that_cannot_be_opened_is_done_without_unless_the_configura
     with pytest.raises(ClaWatchError, match="the enricher shut of the plugin shut cannot be opened: LookupError"):
         async with run_app(tmp_path, config | {"enrichers": {"shut": {}}}, clock):
             raise AssertionError("it opened")
+
+
+async def test_a_part_that_hangs_while_it_opens_holds_up_the_start_for_a_while_only(
+    tmp_path: Path, clock: FakeClock, teller_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clawatch.app.OPEN_WITHIN", 0.1)
+    plugins = tmp_path / "plugins"
+    plugins.mkdir(mode=0o700)
+    (plugins / "stuck_at_the_start.py").write_text(STUCK)
+    async with run_app(tmp_path, {"plugins": {"directory": str(plugins)}}, clock) as app:
+        teller = teller_of(app)
+        assert (await teller.tell("a")).status == 201
+        found = await part(teller, "controllers", "stuck_at_the_start")
+        assert (found["state"], "TimeoutError" in found["detail"]) == ("broken", True)
+
+
+async def test_a_source_that_floods_is_held_back_so_that_others_are_judged_in_time(
+    tmp_path: Path, hook: Any, until: Until, teller_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clawatch.app.MOST_AHEAD", 2_000)
+    plugins = tmp_path / "plugins"
+    plugins.mkdir(mode=0o700)
+    (plugins / "flood.py").write_text(FLOOD)
+    config = {
+        "plugins": {"directory": str(plugins)}, "sources": {"flood": {}},
+        "notifiers": {"hook": {"use": "webhook", "url": hook.url}}, "storage": {"use": "sqlite"},
+    }
+    async with run_app(tmp_path, config) as app:
+        teller = teller_of(app)
+        await until(lambda: heard(hook, "flood"))
+        before = psutil.Process().memory_info().rss
+        await teller.fail("other")
+        await until(lambda: heard(hook, "other"), 20.0)
+        assert psutil.Process().memory_info().rss - before < 60 * 1024 * 1024
+        assert app.daemon.store.head - app.daemon.rules.offset < 2_000 + 4 * 1_000 + 100

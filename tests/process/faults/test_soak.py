@@ -24,7 +24,6 @@ from clawatch.testing.clock import FakeClock
 OWNER = Principal(name="soak", user="soak", scopes=frozenset(Scope))
 AGENTS = [f"a{n}" for n in range(12)]
 STEP = MINUTE
-TEN_MINUTES = 600.0
 BOUNDED = {".rules._noticed": 10_000, ".rules.rules[].rule._accounts[].spending._sums[]": 13 * (7 * 24 + 3 + 3)}
 """What goes on filling for longer than a day, up to a bound of its own: this."""
 
@@ -187,32 +186,36 @@ def attributes(thing: object) -> Iterator[tuple[str, object]]:
                 yield name, getattr(thing, name)
 
 
-# -- ten minutes, on the true one
+# -- some time, on the true one
 
 
-@pytest.mark.nightly
-async def test_ten_minutes_of_real_load_leave_memory_descriptors_and_log_flat(
-    launcher: Any, hook: Any, tmp_path: Path
+@pytest.mark.parametrize(
+    "seconds", [15.0, pytest.param(600.0, marks=pytest.mark.nightly)], ids=["some seconds", "ten minutes"]
+)
+async def test_real_load_leaves_memory_descriptors_and_log_flat(
+    launcher: Any, hook: Any, tmp_path: Path, seconds: float
 ) -> None:
+    settled, every = seconds / 5, seconds / 60
     daemon = await launcher.start({
-        "notifiers": {"hook": {"use": "webhook", "url": hook.url}}, "rules": {"stuck": {"after": "20s"}},
+        "notifiers": {"hook": {"use": "webhook", "url": hook.url}},
+        "rules": {"stuck": {"after": f"{seconds / 6:.0f}s"}},
     })
     measured = psutil.Process(daemon.child.pid)
     samples: list[tuple[int, int, int]] = []
     started = time.monotonic()
     async with aiohttp.ClientSession(headers={"X-ClaWatch-Key": daemon.key}) as session:
         n = 0
-        while (passed := time.monotonic() - started) < TEN_MINUTES:
+        while (passed := time.monotonic() - started) < seconds:
             n += 1
             await say(session, daemon, n)
             if n % 50 == 0:
                 await look(session, daemon)
-            if passed > 120 and len(samples) < (passed - 120) // 10:
+            if passed > settled and len(samples) < (passed - settled) // every:
                 wal = sum(file.stat().st_size for file in (tmp_path / "data").glob("*-wal"))
                 samples.append((measured.memory_info().rss, measured.num_fds(), wal))
             await asyncio.sleep(0.02)
     early, late = samples[:12], samples[-12:]
-    assert min(rss for rss, _, _ in late) < 1.1 * max(rss for rss, _, _ in early)
+    assert min(rss for rss, _, _ in late) < 1.1 * max(rss for rss, _, _ in early) + 10_000_000
     assert min(fds for _, fds, _ in late) <= max(fds for _, fds, _ in early)
     assert max(wal for _, _, wal in late) < 80 * 1024 * 1024
     assert await daemon.stop() == 0
