@@ -16,7 +16,7 @@ from clawatch_plugins.openclaw.database import Stamp, is_orphaned, stamp
 from clawatch_plugins.openclaw.databases import SLACK, Database, Place, Unreadable
 from clawatch_plugins.openclaw.places import Home, ledger, stores
 
-FIND_EVERY = 5.0
+FIND_EVERY = 2.0
 """Seconds between two looks for agents that are new."""
 AGAIN = 1.0
 Take = Callable[[list[Event]], Awaitable[None]]

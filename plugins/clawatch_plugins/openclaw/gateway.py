@@ -185,11 +185,11 @@ class Gateway:
 
     async def _shake_hands(self, link: Link, nonce: str, at: int) -> None:
         params = self._connect_params(nonce, at)
-        payload = await link.request("connect", params, CHALLENGE_WITHIN)
-        link.hello = read_hello(payload)
-        if link.hello.device_token:
-            await self._keep_token(link.hello.device_token)
-        self._say("ok", f"connected to OpenClaw {link.hello.version}".rstrip())
+        hello = read_hello(await link.request("connect", params, CHALLENGE_WITHIN))
+        link.hello = hello
+        if hello.device_token:
+            await self._keep_token(hello.device_token)
+        self._say("ok", f"connected to OpenClaw {hello.version}".rstrip())
         self.on_open()
 
     def _connect_params(self, nonce: str, at: int) -> dict[str, Any]:
@@ -252,6 +252,8 @@ class Gateway:
 
     def _take(self, link: Link, frame: Told) -> None:
         if frame.get("type") == "res":
+            if link.hello is None and frame.get("ok") is True:  # the first answer; its tick counts from now on
+                link.hello = read_hello(table(frame, "payload"))
             link.answered(frame)
         elif frame.get("type") == "event" and link.hello is not None:
             self._count(link, whole(frame, "seq"))
