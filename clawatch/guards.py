@@ -91,6 +91,17 @@ class GuardedVocabulary:
             self.guard.failed(error)
             return False
 
+    def recognises(self, record: Any) -> bool:
+        """Whether it knows a record of a client that nobody detects; most vocabularies have no such method."""
+        recognise = getattr(self.vocabulary, "recognises", None)
+        if recognise is None or self.guard.is_off:
+            return False
+        try:
+            return bool(recognise(record))
+        except Exception as error:
+            self.guard.failed(error)
+            return False
+
     def map(self, records: Sequence[Any], now: Millis) -> Iterator[Event | None]:
         """What it raises goes on to the door, which tells the client how many records were lost."""
         try:

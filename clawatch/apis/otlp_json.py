@@ -8,12 +8,13 @@ specification asks; 64-bit numbers come as strings or as numbers.
 from __future__ import annotations
 
 import string
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from clawatch.apis.telemetry import BadTelemetry, OtlpSignal
+from clawatch.apis.telemetry import BadTelemetry, Item, OtlpSignal
 
 Number = int | float | str | None
 
@@ -64,20 +65,6 @@ class Log(Wire):
     span_id: str | None = None
 
 
-class ScopeLogs(Wire):
-    scope: Scope | None = None
-    log_records: list[Log] | None = None
-
-
-class ResourceLogs(Wire):
-    resource: Resource | None = None
-    scope_logs: list[ScopeLogs] | None = None
-
-
-class Logs(Wire):
-    resource_logs: list[ResourceLogs] | None = None
-
-
 class DataPoint(Wire):
     attributes: list[KeyValue] | None = None
     start_time_unix_nano: Number = None
@@ -104,20 +91,6 @@ class Metric(Wire):
     summary: Data | None = None
 
 
-class ScopeMetrics(Wire):
-    scope: Scope | None = None
-    metrics: list[Metric] | None = None
-
-
-class ResourceMetrics(Wire):
-    resource: Resource | None = None
-    scope_metrics: list[ScopeMetrics] | None = None
-
-
-class Metrics(Wire):
-    resource_metrics: list[ResourceMetrics] | None = None
-
-
 class SpanEvent(Wire):
     name: str | None = None
     time_unix_nano: Number = None
@@ -142,9 +115,37 @@ class Span(Wire):
     status: Status | None = None
 
 
+class ScopeLogs(Wire):
+    scope: Scope | None = None
+    log_records: list[msgspec.Raw] | None = None
+
+
+class ResourceLogs(Wire):
+    resource: Resource | None = None
+    scope_logs: list[ScopeLogs] | None = None
+
+
+class Logs(Wire):
+    resource_logs: list[ResourceLogs] | None = None
+
+
+class ScopeMetrics(Wire):
+    scope: Scope | None = None
+    metrics: list[msgspec.Raw] | None = None
+
+
+class ResourceMetrics(Wire):
+    resource: Resource | None = None
+    scope_metrics: list[ScopeMetrics] | None = None
+
+
+class Metrics(Wire):
+    resource_metrics: list[ResourceMetrics] | None = None
+
+
 class ScopeSpans(Wire):
     scope: Scope | None = None
-    spans: list[Span] | None = None
+    spans: list[msgspec.Raw] | None = None
 
 
 class ResourceSpans(Wire):
@@ -156,11 +157,29 @@ class Traces(Wire):
     resource_spans: list[ResourceSpans] | None = None
 
 
-_REQUESTS: dict[OtlpSignal, msgspec.json.Decoder[Any]] = {
-    OtlpSignal.LOGS: msgspec.json.Decoder(Logs),
-    OtlpSignal.METRICS: msgspec.json.Decoder(Metrics),
-    OtlpSignal.TRACES: msgspec.json.Decoder(Traces),
+class Level(Struct, frozen=True):
+    """How a signal's messages are called: the request's groups, their parts, and the items in those."""
+
+    request: msgspec.json.Decoder[Any]
+    groups: str
+    parts: str
+    items: str
+    item: msgspec.json.Decoder[Any]
+
+
+_LEVELS = {
+    OtlpSignal.LOGS: Level(
+        msgspec.json.Decoder(Logs), "resource_logs", "scope_logs", "log_records", msgspec.json.Decoder(Log)
+    ),
+    OtlpSignal.METRICS: Level(
+        msgspec.json.Decoder(Metrics), "resource_metrics", "scope_metrics", "metrics", msgspec.json.Decoder(Metric)
+    ),
+    OtlpSignal.TRACES: Level(
+        msgspec.json.Decoder(Traces), "resource_spans", "scope_spans", "spans", msgspec.json.Decoder(Span)
+    ),
 }
+MAX_OBJECTS = 300_000
+"""In one body, which bounds how long it is looked through in one go; 4 MB of the shortest attributes hold 240,000."""
 _HEX = frozenset(string.hexdigits)
 
 
@@ -183,11 +202,25 @@ class JsonForm:
 FORM = JsonForm()
 
 
-def parse(body: bytes | bytearray, signal: OtlpSignal) -> Any:
-    """The export request. Raises BadTelemetry, or RecursionError when it is nested too deeply."""
+def items(body: bytes, signal: OtlpSignal) -> Iterator[Item | None]:
+    """The request's items, each with its resource and scope; None between groups.
+
+    Raises BadTelemetry, or RecursionError when it is nested too deeply.
+    """
+    if body.count(b"{") > MAX_OBJECTS:
+        raise BadTelemetry(f"more than {MAX_OBJECTS} objects in one body; export smaller batches")
     try:
-        return _REQUESTS[signal].decode(body)
+        yield from _items(body, _LEVELS[signal])
     except UnicodeDecodeError:
         raise BadTelemetry("the body is not valid UTF-8") from None
     except (ValueError, OverflowError) as error:
         raise BadTelemetry(f"the body is no OTLP/JSON export request: {error}") from None
+
+
+def _items(body: bytes, level: Level) -> Iterator[Item | None]:
+    for group in getattr(level.request.decode(body), level.groups) or ():
+        yield None
+        for part in getattr(group, level.parts) or ():
+            scope = "" if part.scope is None else part.scope.name or ""
+            for raw in getattr(part, level.items) or ():
+                yield Item(group.resource, scope, level.item.decode(raw))

@@ -4,13 +4,14 @@ the protobuf messages' names, and a ``Form`` answers where the two differ."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from clawatch.apis.telemetry import (
     MAX_RECORDS,
     Attributes,
     BadTelemetry,
+    Item,
     LogRecord,
     MetricPoint,
     OtlpSignal,
@@ -27,6 +28,7 @@ _DATA = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 _NUMBERS = ("as_double", "as_int")
 _CUMULATIVE = 2
 _ERROR = 2
+_NOTHING = object()
 _ENUM_NAMES = {
     "AGGREGATION_TEMPORALITY_DELTA": 1,
     "AGGREGATION_TEMPORALITY_CUMULATIVE": _CUMULATIVE,
@@ -42,48 +44,45 @@ class Form(Protocol):
     def bytes_text(self, value: Any) -> str: ...
 
 
-def read(request: Any, signal: OtlpSignal, form: Form) -> list[Record]:
-    """The request's records, in order. Raises BadTelemetry for numbers that are none, and for too many records."""
-    records: list[Record] = []
-    for record in _READERS[signal](request, form):
-        records.append(record)
-        if len(records) > MAX_RECORDS:
-            raise BadTelemetry(f"more than {MAX_RECORDS} records in one body; export smaller batches")
-    return records
+def read(items: Iterable[Item | None], signal: OtlpSignal, form: Form) -> Iterator[Record | None]:
+    """The records in items, in order, and None as it comes.
+
+    Raises BadTelemetry for numbers that are none, and for too many records.
+    """
+    reader = _READERS[signal]
+    last: object = _NOTHING
+    resource: Attributes = {}
+    count = 0
+    for item in items:
+        if item is None:
+            yield None
+            continue
+        if item.resource is not last:
+            last, resource = item.resource, _resource(item.resource, form)
+        for record in reader(item.message, resource, item.scope, form):
+            count += 1
+            if count > MAX_RECORDS:
+                raise BadTelemetry(f"more than {MAX_RECORDS} records in one body; export smaller batches")
+            yield record
 
 
-def _logs(request: Any, form: Form) -> Iterator[Record]:
-    for group in request.resource_logs or ():
-        resource = _resource(group, form)
-        for part in group.scope_logs or ():
-            scope = _scope(part)
-            for log in part.log_records or ():
-                yield _log(log, resource, scope, form)
-
-
-def _log(log: Any, resource: Attributes, scope: str, form: Form) -> LogRecord:
+def _log(log: Any, resource: Attributes, scope: str, form: Form) -> tuple[LogRecord]:
     attributes = _attributes(log.attributes, form)
     name = attributes.get("event.name")
-    return LogRecord(
+    nanos = max(0, _integer(log.time_unix_nano)) or max(0, _integer(log.observed_time_unix_nano))
+    record = LogRecord(
         resource=resource,
         scope=scope,
         name=name if isinstance(name, str) and name else log.event_name or "",
-        at=_millis(log.time_unix_nano) or _millis(log.observed_time_unix_nano),
+        at=nanos // _NANOS_PER_MILLI,
         attributes=attributes,
         body=_value(log.body, form),
         severity=_integer(log.severity_number),
         trace_id=form.hex_id(log.trace_id),
         span_id=form.hex_id(log.span_id),
+        nanos=nanos,
     )
-
-
-def _metrics(request: Any, form: Form) -> Iterator[Record]:
-    for group in request.resource_metrics or ():
-        resource = _resource(group, form)
-        for part in group.scope_metrics or ():
-            scope = _scope(part)
-            for metric in part.metrics or ():
-                yield from _points(metric, resource, scope, form)
+    return (record,)
 
 
 def _points(metric: Any, resource: Attributes, scope: str, form: Form) -> Iterator[MetricPoint]:
@@ -116,46 +115,85 @@ def _point_value(point: Any, form: Form) -> float:
     return 0.0 if field is None else _float(getattr(point, field))
 
 
-def _spans(request: Any, form: Form) -> Iterator[Record]:
-    for group in request.resource_spans or ():
-        resource = _resource(group, form)
-        for part in group.scope_spans or ():
-            scope = _scope(part)
-            for span in part.spans or ():
-                yield _span(span, resource, scope, form)
-
-
-def _span(span: Any, resource: Attributes, scope: str, form: Form) -> SpanRecord:
+def _span(span: Any, resource: Attributes, scope: str, form: Form) -> tuple[SpanRecord]:
     status = span.status
-    return SpanRecord(
+    record = SpanRecord(
         resource=resource,
         scope=scope,
         name=span.name or "",
         started=_millis(span.start_time_unix_nano),
         at=_millis(span.end_time_unix_nano),
-        attributes=_attributes(span.attributes, form),
+        attributes=LazyAttributes(span.attributes, form),
         trace_id=form.hex_id(span.trace_id),
         span_id=form.hex_id(span.span_id),
         parent_id=form.hex_id(span.parent_span_id),
         kind=_integer(span.kind),
         is_error=status is not None and _integer(status.code) == _ERROR,
         status_message=(status.message or "") if status is not None else "",
-        events=tuple(
-            SpanEvent(event.name or "", _millis(event.time_unix_nano), _attributes(event.attributes, form))
-            for event in span.events or ()
-        ),
+        events=_span_events(span.events, form) if span.events else (),
+    )
+    return (record,)
+
+
+def _span_events(events: Iterable[Any], form: Form) -> tuple[SpanEvent, ...]:
+    return tuple(
+        SpanEvent(event.name or "", _millis(event.time_unix_nano), _attributes(event.attributes, form))
+        for event in events
     )
 
 
-_READERS = {OtlpSignal.LOGS: _logs, OtlpSignal.METRICS: _metrics, OtlpSignal.TRACES: _spans}
+_Reader = Callable[[Any, Attributes, str, Form], Iterable[Record]]
+_READERS: dict[OtlpSignal, _Reader] = {OtlpSignal.LOGS: _log, OtlpSignal.METRICS: _points, OtlpSignal.TRACES: _span}
 
 
-def _resource(group: Any, form: Form) -> Attributes:
-    return {} if group.resource is None else _attributes(group.resource.attributes, form)
+class LazyAttributes(Mapping[str, Any]):
+    """Attributes that are read when they are first asked for. A number that is none is None then."""
+
+    __slots__ = ("_form", "_pairs", "_read")
+
+    def __init__(self, pairs: Iterable[Any] | None, form: Form) -> None:
+        self._pairs = pairs
+        self._form = form
+        self._read: Attributes | None = None
+
+    @property
+    def all(self) -> Attributes:
+        """All of them, read."""
+        if self._read is None:
+            self._read = self._values()
+            self._pairs = None
+        return self._read
+
+    def _values(self) -> Attributes:
+        read: Attributes = {}
+        for pair in self._pairs or ():
+            try:
+                read[pair.key] = _value(pair.value, self._form)
+            except (BadTelemetry, RecursionError):
+                read[pair.key] = None
+        return read
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.all.get(key, default)
+
+    def __getitem__(self, key: str) -> Any:
+        return self.all[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.all
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.all)
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    def __repr__(self) -> str:
+        return repr(self.all)
 
 
-def _scope(part: Any) -> str:
-    return "" if part.scope is None else part.scope.name or ""
+def _resource(message: Any, form: Form) -> Attributes:
+    return {} if message is None else _attributes(message.attributes, form)
 
 
 def _attributes(pairs: Iterable[Any] | None, form: Form) -> Attributes:

@@ -61,6 +61,16 @@ class Route:
 
 
 @dataclass(frozen=True)
+class Address:
+    """Where to listen."""
+
+    host: str
+    port: int
+    setting: str
+    """The key that says so, for when it cannot be had: ``apis.otlp.listen``."""
+
+
+@dataclass(frozen=True)
 class Api:
     """A door as the web server sees it."""
 
@@ -71,3 +81,5 @@ class Api:
     """Prefixes whose unrouted requests (404, 405) are answered in this envelope."""
     origins: tuple[str, ...] = ()
     """Pages that may call this door, beside ``server.cors_origins``: written as those are."""
+    also_on: tuple[Address, ...] = ()
+    """Where clients expect this door besides: the whole server listens there too, with the same limits."""

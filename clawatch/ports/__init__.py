@@ -6,6 +6,13 @@ Public. Everything here is a Protocol or a plain value; time is always an argume
 from clawatch.ports.clock import (
     Clock,
 )
+from clawatch.ports.connecting import (
+    Connection,
+    Merge,
+    Plan,
+    Target,
+    folder_of,
+)
 from clawatch.ports.core import (
     AccessPort,
     BusPort,
@@ -41,6 +48,7 @@ from clawatch.ports.parts import (
     Controller,
     Enricher,
     Factory,
+    GeneralVocabulary,
     Notifier,
     Rule,
     RuleType,
@@ -81,6 +89,7 @@ __all__ = [
     "CommandsPort",
     "Condition",
     "Conflict",
+    "Connection",
     "Contribution",
     "Controller",
     "Controlling",
@@ -94,12 +103,14 @@ __all__ = [
     "Factory",
     "Forbidden",
     "GaugePoint",
+    "GeneralVocabulary",
     "HttpPort",
     "IngestPort",
     "Invalid",
     "Keyframe",
     "LatencyPoint",
     "MarksPort",
+    "Merge",
     "NoWork",
     "NotFound",
     "Notifier",
@@ -107,6 +118,7 @@ __all__ = [
     "Page",
     "PartReport",
     "PassingMarks",
+    "Plan",
     "Point",
     "QueriesPort",
     "Receipt",
@@ -124,7 +136,9 @@ __all__ = [
     "StoreUnavailable",
     "Subscription",
     "SystemReport",
+    "Target",
     "TooMany",
     "Vocabulary",
     "WorkPort",
+    "folder_of",
 ]

@@ -156,6 +156,14 @@ class Vocabulary(Protocol):
         ...
 
 
+class GeneralVocabulary(Vocabulary, Protocol):
+    """Of conventions that many clients follow."""
+
+    def recognises(self, record: Any) -> bool:
+        """Whether it knows this record of a client that no vocabulary detects, by its attributes."""
+        ...
+
+
 @dataclass(frozen=True)
 class Contribution(Generic[T]):
     """A named part with its settings model (pydantic) and the factory that opens it."""

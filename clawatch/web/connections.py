@@ -161,15 +161,15 @@ def _as_bytes(problem: Problem) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises ClaWatchError with one clear line."""
+def listen(host: str, port: int, setting: str = "server.host or server.port") -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises ClaWatchError with one clear line, naming the setting."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         sock = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise _deaf(host, port, error) from None
+        raise _deaf(host, port, error, setting) from None
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
@@ -177,9 +177,9 @@ def listen(host: str, port: int) -> socket.socket:
         sock.setblocking(False)
     except OSError as error:
         sock.close()
-        raise _deaf(host, port, error) from None
+        raise _deaf(host, port, error, setting) from None
     return sock
 
 
-def _deaf(host: str, port: int, error: OSError) -> ClaWatchError:
-    return ClaWatchError(f"cannot listen on {host}:{port}: {error.strerror or error}; set server.host or server.port")
+def _deaf(host: str, port: int, error: OSError, setting: str) -> ClaWatchError:
+    return ClaWatchError(f"cannot listen on {host}:{port}: {error.strerror or error}; set {setting}")

@@ -51,8 +51,10 @@ async def serve(
     Raises ClaWatchError when the address cannot be had or two doors want the same route.
     """
     sock = sock.dup() if sock is not None else listen(access.settings.host, access.settings.port)
+    socks = [sock]
     try:
         host, port = sock.getsockname()[:2]
+        socks += [listen(also.host, also.port, also.setting) for _, api in apis for also in api.also_on]
         access.bound(port)
         counters, metrics = counters or Counters(), metrics or Metrics()
         everything = _with_own(apis, access, Health(queries, clock, pulse))
@@ -62,18 +64,22 @@ async def serve(
         manager = runner.server
         assert manager is not None
         intake = Intake(settings.connections, counters, log)
-        listening = await asyncio.get_running_loop().create_server(
-            lambda: Connection(manager, intake, access.place.is_proxy, log), sock=sock
-        )
+        loop = asyncio.get_running_loop()
+        listening = [
+            await loop.create_server(lambda: Connection(manager, intake, access.place.is_proxy, log), sock=one)
+            for one in socks
+        ]
     except BaseException:
-        sock.close()
+        for one in socks:
+            one.close()
         raise
     sweeping = asyncio.create_task(intake.run(), name="web intake")
     try:
         yield host, port
     finally:
         sweeping.cancel()
-        listening.close()
+        for server in listening:
+            server.close()
         await close_sessions(app)
         await runner.cleanup()
 

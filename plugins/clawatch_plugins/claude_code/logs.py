@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from clawatch.apis.attributes import count, flag, number, text
+from clawatch.apis.contents import args_hash
+from clawatch.apis.recent import Recent
 from clawatch.apis.telemetry import LogRecord
 from clawatch.domain.events import Event, EventType, Phase, Signal, Tool, Turn
-from clawatch.domain.hashing import hash_value
 from clawatch_plugins.claude_code.identity import OTLP_SOURCE, Who, call_of_failure, call_of_prompt
-from clawatch_plugins.claude_code.sessions import Recent, Request, Session
+from clawatch_plugins.claude_code.sessions import Request, Session
 from clawatch_plugins.claude_code.usage import usage_of
 
 RANK = 3
@@ -169,22 +169,12 @@ def _tool_result(event: Event, told: Mapping[str, Any], working: Working) -> Eve
 def _tool(told: Mapping[str, Any], ok: bool | None = None, is_blocked: bool = False) -> Tool:
     return Tool(
         name=text(told, "tool_name") or "tool",
-        args_hash=_args_hash(text(told, "tool_input")),
+        args_hash=args_hash(told.get("tool_input")),
         args_size=count(told, "tool_input_size_bytes"),
         result_size=count(told, "tool_result_size_bytes"),
         ok=ok,
         is_blocked=is_blocked,
     )
-
-
-def _args_hash(arguments: str | None) -> str | None:
-    """As of the arguments themselves, so that hooks and logs agree; they are told as JSON in a string."""
-    if arguments is None:
-        return None
-    try:
-        return hash_value(msgspec.json.decode(arguments))
-    except (ValueError, RecursionError):
-        return hash_value(arguments)
 
 
 def _work(event: Event, told: Mapping[str, Any], working: Working) -> Event:

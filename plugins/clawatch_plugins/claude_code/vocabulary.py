@@ -12,7 +12,7 @@ from clawatch.domain.events import Event, EventType, Signal, Turn
 from clawatch.domain.time import Millis
 from clawatch_plugins.claude_code.identity import KIND, OTLP_SOURCE, Who, identify
 from clawatch_plugins.claude_code.logs import Working, map_log, work_of
-from clawatch_plugins.claude_code.metrics import measures_of, tally
+from clawatch_plugins.claude_code.metrics import measures_of, usage
 from clawatch_plugins.claude_code.sessions import Session, Sessions
 from clawatch_plugins.claude_code.spans import map_span, outcomes
 
@@ -55,7 +55,7 @@ class ClaudeCode:
                 self.sessions.working.add(request)
 
     def _events(self, told: Sequence[Told]) -> Iterator[Event | None]:
-        usage: list[tuple[MetricPoint, Who]] = []
+        points: list[tuple[MetricPoint, Who]] = []
         worked = outcomes(record for record, _ in told if isinstance(record, SpanRecord))
         working = Working(self.sessions.working)
         for record, who in told:
@@ -64,9 +64,9 @@ class ClaudeCode:
             elif isinstance(record, SpanRecord):
                 yield map_span(record, who, worked)
             elif measures_of(record):
-                usage.append((record, who))
+                points.append((record, who))
                 yield None
-        yield from tally(usage)
+        yield from usage(points)
 
     def _openings(self, told: Sequence[Told]) -> list[Event]:
         """For each session: it works in turns, and rests until a prompt says otherwise.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from clawatch.apis.routes import Api
 from clawatch.hookspecs import hookimpl
 from clawatch.ports import Contribution
-from clawatch_plugins.otlp.door import OtlpSettings, open_otlp
+from clawatch_plugins.otlp.door import open_otlp
+from clawatch_plugins.otlp.settings import OtlpSettings
 
 
 @hookimpl

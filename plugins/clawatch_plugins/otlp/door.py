@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 
 from aiohttp import web
 from msgspec import Struct
 
 from clawatch.apis.bodies import MAX_BODY, read_body
+from clawatch.apis.contents import without_content
 from clawatch.apis.envelopes import Refused, problem_of
 from clawatch.apis.pace import Pace
-from clawatch.apis.routes import Api, Handler, Problem, Route
-from clawatch.apis.telemetry import Encoding, OtlpSignal, Record, decode
+from clawatch.apis.routes import Address, Api, Handler, Problem, Route
+from clawatch.apis.telemetry import Encoding, OtlpSignal, Record, decode_in_turns
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.events import Event
 from clawatch.domain.time import Millis
-from clawatch.ports import ClaWatchError, Core, Receipt, Vocabulary
-from clawatch.settings import Settings
+from clawatch.ports import ClaWatchError, Core, GeneralVocabulary, Receipt, Vocabulary
 from clawatch_plugins.otlp.answers import accepted, refusal
+from clawatch_plugins.otlp.settings import OtlpSettings
 
-_LARGE = 128 * 1024
-"""Bodies beyond this are decoded beside the event loop."""
 _MAX_STRANGERS = 64
 _ENCODINGS = {
     "application/json": Encoding.JSON,
@@ -30,10 +29,6 @@ _ENCODINGS = {
     "application/protobuf": Encoding.PROTOBUF,
     "application/vnd.google.protobuf": Encoding.PROTOBUF,
 }
-
-
-class OtlpSettings(Settings):
-    """Nothing to set."""
 
 
 class Mapped(Struct):
@@ -46,11 +41,13 @@ class Mapped(Struct):
 
 
 class Door:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, settings: OtlpSettings | None = None) -> None:
         self._core = core
+        self._settings = settings or OtlpSettings()
         self.ignored = 0
         """Records that no vocabulary knows, since the start."""
         self._strangers: set[str] = set()
+        self._general = [cast(GeneralVocabulary, one) for one in core.vocabularies if _is_general(one)]
 
     def api(self) -> Api:
         routes = [
@@ -58,7 +55,9 @@ class Door:
             for signal in OtlpSignal
             for prefix in ("", "/{prefix:.*}")
         ]
-        return Api(tuple(routes), refusal, ("/v1/",))
+        listen = self._settings.listen
+        also_on = () if listen is None else (Address(*listen, "apis.otlp.listen"),)
+        return Api(tuple(routes), refusal, ("/v1/",), also_on=also_on)
 
     def _handler(self, signal: OtlpSignal) -> Handler:
         async def handle(request: web.Request, principal: Principal) -> web.Response:
@@ -76,11 +75,13 @@ class Door:
     async def _take(
         self, request: web.Request, principal: Principal, signal: OtlpSignal, encoding: Encoding
     ) -> web.Response:
-        mapped = await self._map(await _records(request, signal, encoding), self._core.clock.now().wall)
+        records = await decode_in_turns(await read_body(request, MAX_BODY), signal, encoding)
+        mapped = await self._map(records, self._core.clock.now().wall)
         if not mapped.events:
             why = "their vocabulary failed; see the daemon's log" if mapped.lost else ""
             return accepted(signal, encoding, mapped.lost, why)
-        receipt = await self._core.ingest.accept(mapped.events, principal)
+        kept = mapped.events if self._settings.content else [without_content(event) for event in mapped.events]
+        receipt = await self._core.ingest.accept(kept, principal)
         _tell(mapped, receipt)
         if receipt.forbidden and not receipt.accepted and not receipt.duplicates:
             raise Refused(403, receipt.rejected[0][1], "forbidden")
@@ -98,7 +99,7 @@ class Door:
             try:
                 for event in vocabulary.map(mine, now):
                     if event is not None:
-                        events.append(event)
+                        events.append(event)  # the very object, which its vocabulary knows again
                     await pace.step()
             except Exception:
                 self._core.log.exception("otlp.vocabulary_failed", vocabulary=vocabulary.name, records=len(mine))
@@ -116,12 +117,17 @@ class Door:
             key = (id(record.resource), record.scope)  # records of one resource share it
             if key not in asked:
                 asked[key] = self._detect(record)
-            groups.setdefault(id(asked[key]), (asked[key], []))[1].append(record)
+            vocabulary = asked[key] or self._recognise(record)
+            groups.setdefault(id(vocabulary), (vocabulary, []))[1].append(record)
         return list(groups.values())
 
     def _detect(self, record: Record) -> Vocabulary | None:
         known = (one for one in self._core.vocabularies if one.detects(record.resource, record.scope))
         return next(known, None)
+
+    def _recognise(self, record: Record) -> Vocabulary | None:
+        """Of a client that nobody detects: whose attributes it bears."""
+        return next((one for one in self._general if one.recognises(record)), None)
 
     def _note_stranger(self, record: Record) -> None:
         """Say once for each client that it is not understood, so that nobody looks for its agents in vain."""
@@ -129,6 +135,11 @@ class Door:
         if client not in self._strangers and len(self._strangers) < _MAX_STRANGERS:
             self._strangers.add(client)
             self._core.log.info("otlp.unknown_client", client=client, scope=record.scope[:100])
+
+
+def _is_general(vocabulary: Vocabulary) -> bool:
+    """The daemon guards each, and a guard has whatever its vocabulary may have."""
+    return hasattr(getattr(vocabulary, "vocabulary", vocabulary), "recognises")
 
 
 def _tell(mapped: Mapped, receipt: Receipt) -> None:
@@ -142,13 +153,6 @@ def _tell(mapped: Mapped, receipt: Receipt) -> None:
         vocabulary.accepted(events)
 
 
-async def _records(request: web.Request, signal: OtlpSignal, encoding: Encoding) -> list[Record]:
-    body = await read_body(request, MAX_BODY)
-    if len(body) < _LARGE:
-        return decode(body, signal, encoding)
-    return await asyncio.to_thread(decode, body, signal, encoding)
-
-
 @asynccontextmanager
 async def open_otlp(settings: OtlpSettings, core: Core) -> AsyncIterator[Api]:
-    yield Door(core).api()
+    yield Door(core, settings).api()

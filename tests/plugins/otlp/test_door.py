@@ -14,7 +14,8 @@ import structlog
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 from clawatch_plugins.otlp.answers import accepted
-from clawatch_plugins.otlp.door import Door, OtlpSettings, open_otlp
+from clawatch_plugins.otlp.door import Door, open_otlp
+from clawatch_plugins.otlp.settings import OtlpSettings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
