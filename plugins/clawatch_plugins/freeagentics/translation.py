@@ -10,8 +10,8 @@ from clawatch.apis.statuses import StatusChange, Statuses
 from clawatch.domain.access import CORE
 from clawatch.domain.agents import Agent, Control, Status
 from clawatch.domain.commands import CommandState, CommandType
-from clawatch.domain.events import Event, EventType, Origin
-from clawatch.domain.journal import AlertChanged, CommandChanged, ControlChanged, Entry, Removed, RunChanged, Silenced
+from clawatch.domain.events import Activity, Event, EventType, Origin
+from clawatch.domain.journal import AlertChanged, CommandChanged, ControlChanged, Entry, Removed, RunChanged
 from clawatch.domain.time import Millis, iso
 from clawatch.ports import Core, NotFound
 from clawatch_plugins.freeagentics import entities, inferences
@@ -37,6 +37,8 @@ class Translation:
         self._statuses = Statuses(core.queries)
         self._agents = {agent.id: agent for agent in core.queries.agents(CORE)}
         self._steps = Steps()
+        self._held: dict[str, Status] = {}
+        """How agents stood before a change of control that is still to be told."""
 
     def __call__(self, entry: Entry) -> Iterator[News]:
         for message in self._of_agent(entry):
@@ -86,8 +88,11 @@ class Translation:
         elif changes := _changes(known, agent):
             data = AgentUpdated(agent_id=agent.id, name=agent.name, changes=changes, updated_by=None)
             yield Message("agent_updated", at, data)
-        if change is not None or isinstance(entry.body, ControlChanged):
-            yield Message("agent_status", at, self._status(agent, change, entry))
+        old = self._old_status(known, agent, change, entry)
+        if old is not None:
+            yield Message("agent_status", at, agent_status(
+                agent, old, _reason(known, agent, old, entry), self._figures, entry.at
+            ))
 
     def _look_up(self, agent_id: str) -> Agent | None:
         """The agent as it is now; remembered for the next time."""
@@ -98,10 +103,29 @@ class Translation:
             return None
         return agent
 
-    def _status(self, agent: Agent, change: StatusChange | None, entry: Entry) -> AgentStatus:
-        old = agent.status if change is None else change.old or Status.PENDING
-        return agent_status(agent, old, _reason(entry, is_new=change is not None and change.old is None,
-                                                is_same=change is None), self._figures, entry.at)
+    def _old_status(
+        self, known: Agent | None, agent: Agent, change: StatusChange | None, entry: Entry
+    ) -> Status | None:
+        """How the agent stood before; None when there is nothing to tell now.
+
+        What its owner has changed is told with the owner's word, though another entry of the same commit, or one
+        that was told late, lets us see it before.
+        """
+        is_word = isinstance(entry.body, ControlChanged) and entry.body.control is agent.control
+        if is_word:
+            held = self._held.pop(agent.id, None)
+            return held or (agent.status if change is None else change.old or Status.PENDING)
+        if change is None:
+            return None
+        if known is not None and known.control is not agent.control and not _is_new_start(entry):
+            self._held[agent.id] = change.old or Status.PENDING
+            return None
+        return change.old or Status.PENDING
+
+
+def _is_new_start(entry: Entry) -> bool:
+    """Whether it may have ended an agent's stop by itself: then no word of its owner's is to come."""
+    return isinstance(entry.body, Event) and entry.body.activity is Activity.RUNNING
 
 
 def agent_status(agent: Agent, old: Status, reason: str, figures: Figures, at: Millis) -> AgentStatus:
@@ -140,20 +164,18 @@ def _changes(known: Agent, agent: Agent) -> dict[str, Any]:
     return {name: new for name in _FACTS if (new := getattr(agent, name)) != getattr(known, name)}
 
 
-def _reason(entry: Entry, *, is_new: bool, is_same: bool) -> str:
+def _reason(known: Agent | None, agent: Agent, old: Status, entry: Entry) -> str:
     """Why a status is told, in the manner of the contract: ``started_by_user``."""
-    if is_new:
+    if known is None:
         return "first_report"
-    match entry.body:
-        case ControlChanged():
-            verb = "restarted" if is_same and entry.body.control is Control.RUN else _VERBS[entry.body.control]
-            return f"{verb}_by_rule" if entry.body.by == CORE.user else f"{verb}_by_user"
-        case Silenced():
-            return "no_sign_of_life"
-        case AlertChanged():
-            return "alert_resolved"
-        case CommandChanged():
-            return f"{entry.body.command.type}_{entry.body.command.state}"
-        case Event(type=EventType.ERROR):
-            return "error_reported"
+    body = entry.body
+    if isinstance(body, ControlChanged):
+        verb = "restarted" if body.control is Control.RUN and old is agent.status else _VERBS[body.control]
+        return f"{verb}_by_rule" if body.by == CORE.user else f"{verb}_by_user"
+    if agent.is_silent is not known.is_silent:
+        return "no_sign_of_life" if agent.is_silent else "sign_of_life"
+    if isinstance(body, CommandChanged):
+        return f"{body.command.type}_{body.command.state}"
+    if isinstance(body, Event) and body.type is EventType.ERROR:
+        return "error_reported"
     return "reported_by_agent"

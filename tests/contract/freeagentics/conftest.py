@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse
 
+from clawatch.domain.time import iso
+
 PATIENCE = 5.0
 
 
@@ -71,6 +73,11 @@ class Door:
     @property
     def url(self) -> str:
         return f"{self.cw.url}/api/v1/ws"
+
+    async def report(self, agent_id: str, run_id: str, **run: Any) -> None:
+        """Say how a run stands."""
+        event = {"agentId": agent_id, "type": "run", "timestamp": iso(self.cw.clock.now().wall)}
+        await self.cw.post("/api/events", {**event, "data": {"runId": run_id, **run}})
 
     async def reach(self, *, key: str | None = "", headers: dict[str, str] | None = None) -> Client:
         """Connect, and read nothing. ``key`` None sends none; the admin's is the default."""

@@ -169,8 +169,9 @@ async def test_x_10_a_daemon_that_ends_closes_its_clients_cleanly_and_knows_its_
     """X-10."""
     storage = {"use": "sqlite"}
     async with run_cw(storage=storage) as cw:
-        client = await door_of(cw).connect()
-        await cw.say("a", "run", runId="r", kind="inference", status="running")
+        fa = door_of(cw)
+        client = await fa.connect()
+        await fa.report("a", "r", kind="inference", status="running")
         await cw.post("/api/agents/a/stop")
         closing = asyncio.create_task(client.closed())
     assert await closing == 1001

@@ -199,7 +199,7 @@ async def test_fa_15_a_key_for_some_agents_hears_of_those_only(fa: Any) -> None:
     await client.subscribe(*TYPES[:19])
     await client.subscribe("agent_status", agents=["yours"])
     await fa.cw.alert("yours")
-    await fa.cw.say("yours", "run", runId="r", kind="inference", status="running", input="secret plans")
+    await fa.report("yours", "r", kind="inference", status="running", input="secret plans")
     await fa.cw.say("yours", "entity", op="created", entityId="e", label="secret plans")
     await fa.cw.post("/api/agents/yours/stop")
     await fa.cw.say("mine-1")
