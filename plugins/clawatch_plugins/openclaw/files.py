@@ -111,7 +111,7 @@ def followed(home: Home, since: Millis, keep_text: bool) -> Followed:
     """A home's transcripts, to be followed."""
     index = Index(home.path)
     return Followed(
-        name=f"openclaw:{home.name}:files",
+        name=f"{home.marks}:files",
         folder=Folder(home.path, PATTERNS, EXCLUDED),
         open=lambda path, note: Transcript(path, note, home.name, index, keep_text),
         wants=WANTED,

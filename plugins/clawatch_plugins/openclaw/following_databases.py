@@ -25,12 +25,10 @@ Take = Callable[[list[Event]], Awaitable[None]]
 class Databases:
     """``since``: what is older is not read."""
 
-    def __init__(
-        self, home: Home, core: Core, marks: str, take: Take, since: Millis, poll: Millis, keep_text: bool
-    ) -> None:
+    def __init__(self, home: Home, core: Core, take: Take, since: Millis, poll: Millis, keep_text: bool) -> None:
         self._home = home
         self._core = core
-        self._source = marks
+        self._source = home.marks
         self._take = take
         self._since = since
         self._poll = poll / SECOND

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clawatch.domain.hashing import hash_value
 from clawatch_plugins.openclaw.reading import table, whole, word
 
 NAMES = (".openclaw", ".clawdbot", ".moltbot", ".moldbot")
@@ -27,6 +28,11 @@ class Home:
     name: str
     path: Path
 
+    @property
+    def marks(self) -> str:
+        """The name of its marks; two homes of one name read on each by itself."""
+        return f"openclaw:{self.name}:{hash_value(str(self.path.resolve()))[:8]}"
+
 
 def homes(name: str, home: Path, environ: Mapping[str, str]) -> list[Home]:
     """The state directories there are, the one that the environment names first; profiles add theirs to ``name``."""
@@ -35,8 +41,11 @@ def homes(name: str, home: Path, environ: Mapping[str, str]) -> list[Home]:
     for base in NAMES:
         found.append(Home(name, home / base))
         found += [Home(f"{name}{path.name.removeprefix(base)}", path) for path in sorted(home.glob(f"{base}-*"))]
-    real = {one.path.resolve(): one for one in reversed(found) if one.path.is_dir()}
-    return list(reversed(real.values()))
+    real: dict[Path, Home] = {}
+    for one in found:
+        if one.path.is_dir():
+            real.setdefault(one.path.resolve(), one)
+    return list(real.values())
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from clawatch_plugins.openclaw.following import Follower
 from clawatch_plugins.openclaw.following_databases import Databases
 from clawatch_plugins.openclaw.frames import Refused
 from clawatch_plugins.openclaw.gateway import Address, Gateway, Unreachable
-from clawatch_plugins.openclaw.identity import GATEWAY_SOURCE, SOURCE
+from clawatch_plugins.openclaw.identity import GATEWAY_SOURCE
 from clawatch_plugins.openclaw.intake import Intake
 from clawatch_plugins.openclaw.probing import Prober
 from clawatch_plugins.openclaw.rows import Rows
@@ -55,8 +55,7 @@ class OpenClaw:
         self.brake = Brake(settings.name, core, self.gateway, self.rows, settings.proof_within, self._aborted_again)
         self.intake.is_held = self.brake.is_held
         self.databases = [
-            Databases(home, core, f"{SOURCE}:{home.name}", self.intake.take, began - settings.since, settings.poll,
-                      settings.keep_text)
+            Databases(home, core, self.intake.take, began - settings.since, settings.poll, settings.keep_text)
             for home in self._homes
         ]
 

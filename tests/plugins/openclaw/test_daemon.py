@@ -13,6 +13,7 @@ import pytest
 from aiohttp import ClientSession
 from clawatch_plugins.openclaw import brake, following_databases, probing, stopping
 from clawatch_plugins.openclaw import gateway as connecting
+from clawatch_plugins.openclaw.places import Home
 from msgspec.structs import replace
 
 from clawatch.apis.claims import METRICS_SESSION
@@ -50,7 +51,8 @@ async def watching(
     }
     async with run_app(home, {"sources": {"openclaw": settings}}, clock) as app:
         if disk is not None:
-            await _until(lambda: app.daemon.core.marks.read("openclaw:openclaw:files"), bool)  # has looked once
+            marks = f"{Home('openclaw', disk.root).marks}:files"
+            await _until(lambda: app.daemon.core.marks.read(marks), bool)  # it has looked once
         yield app
 
 
