@@ -22,6 +22,7 @@ _GAMMA = (1 + ACCURACY) / (1 - ACCURACY)
 _LOG_GAMMA = log(_GAMMA)
 _WIDTHS = ("B", "H", "I", "Q")
 _MICROS = 1_000
+_ROUNDING = 1e-9
 
 
 class Sketch:
@@ -65,12 +66,12 @@ class Sketch:
             self._count(key, count)
 
     def quantile(self, q: float) -> float:
-        """The value at rank ``q`` (0 to 1) in milliseconds, within 1 %; 0 when there are none."""
-        rank = q * (self.count - 1)
+        """The least value that a share of ``q`` (0 to 1) does not exceed, in milliseconds within 1 %; 0 of none."""
+        rank = ceil(q * self.count - _ROUNDING)
         seen = 0
         for key, count in zip(self._keys, self._counts, strict=True):
             seen += count
-            if seen > rank:
+            if seen >= rank:
                 middle = 2 * _GAMMA ** (key - 1) / (_GAMMA + 1) if key else 0.0
                 return min(max(middle, self.low), self.high) / _MICROS
         return 0.0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import ceil
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ def sketch_of(values: list[float]) -> Sketch:
 
 
 def true_quantile(values: list[float], q: float) -> float:
-    return sorted(values)[int(q * (len(values) - 1))]
+    return sorted(values)[max(ceil(q * len(values) - 1e-9), 1) - 1]
 
 
 def micros(ms: float) -> int:
@@ -63,6 +65,12 @@ def test_a_copy_grows_by_itself(values: list[float]) -> None:
     copy.add(1)
     assert sketch == sketch_of(values)
     assert copy == sketch_of([*values, 1])
+
+
+def test_the_tail_of_a_few_is_the_greatest_of_them() -> None:
+    few = sketch_of([100, 200, 300, 400, 850, 2000])
+    assert [few.quantile(q) for q in (0.95, 0.99)] == [2000, 2000]
+    assert few.quantile(0.5) == pytest.approx(300, rel=ACCURACY)
 
 
 def test_equal_latencies_are_given_exactly() -> None:

@@ -10,7 +10,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from clawatch.apis.routes import Param
-from clawatch.domain.time import DAY, SECOND, Millis, parse_duration, parse_iso
+from clawatch.domain.time import DAY, MINUTE, SECOND, Millis, parse_duration, parse_iso
 from clawatch.ports import Invalid
 from clawatch_plugins.clawatch.words import listed
 
@@ -19,12 +19,14 @@ T = TypeVar("T", bound=str)
 MAX_LIMIT = 1_000
 LONGEST: Millis = 400 * DAY
 """The longest duration that may be asked for."""
+MAX_POINTS = 2_000
 _LOST_PLUS = re.compile(r"(.*T.*) (\d\d:?\d\d)", re.DOTALL)
 
 AGENT_ID = Param("agentId", "query", str, "of this agent only")
 Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 FROM = Param("from", "query", Instant, "ISO 8601, inclusive")
 TO = Param("to", "query", Instant, "ISO 8601, inclusive")
+STEP = Param("step", "query", Annotated[str, Meta(pattern="^[1-9][0-9]{0,3}[mhd]$")], "whole minutes: 5m, 1h, 1d")
 CURSOR = Param("cursor", "query", str, "`next` of the page before")
 LIMIT = Param("limit", "query", Annotated[int, Meta(ge=1, le=MAX_LIMIT)], f"1 to {MAX_LIMIT}")
 
@@ -97,6 +99,22 @@ def bounds_of(request: web.Request) -> tuple[Millis | None, Millis | None]:
     if since is not None and until is not None and since > until:
         raise Invalid("from: lies after to")
     return since, until
+
+
+def steps_of(request: web.Request, now: Millis) -> tuple[Millis, Millis, Millis]:
+    """``from``, at the start of its step, ``to`` and ``step`` of a series; the last day by the hour if not told."""
+    since, until = bounds_of(request)
+    step = duration_in("step", text_of(request, "step") or "1h")
+    if step % MINUTE:
+        raise Invalid("step: must be whole minutes")
+    until = now if until is None else until
+    since = max(0, until - DAY) if since is None else since
+    if since > until:
+        raise Invalid("from: lies after to")
+    since -= since % step
+    if (until - since) // step >= MAX_POINTS:
+        raise Invalid(f"step: too fine for this span; at most {MAX_POINTS} points are given")
+    return since, until, step
 
 
 def duration_in(name: str, text: str) -> Millis:

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 from aiohttp import web
-from msgspec import Meta
 
 from clawatch.apis.envelopes import reply
 from clawatch.apis.routes import Param, Route
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.money import usd
-from clawatch.domain.time import DAY, MINUTE, SECOND, iso
-from clawatch.ports import Core, CostLine, Invalid, NotFound, Point
-from clawatch_plugins.clawatch.asking import AGENT_ID, FROM, TO, bounds_of, duration_in, text_of, word_of
+from clawatch.domain.time import SECOND, iso
+from clawatch.ports import Core, CostLine, NotFound, Point
+from clawatch_plugins.clawatch.asking import AGENT_ID, FROM, STEP, TO, bounds_of, steps_of, text_of, word_of
 from clawatch_plugins.clawatch.wire import AgentCost, CostPoint, CostReport, CostSeries, ModelCost
 
 UNKNOWN_MODEL = "unknown"
 """Clients use the model as a key; it is never empty (seed CW-41)."""
-MAX_POINTS = 2_000
 GROUPINGS = ("agent", "model", "total")
 
 
@@ -43,8 +41,6 @@ class Costs:
 
     def routes(self) -> tuple[Route, ...]:
         by = Param("by", "query", Literal["agent", "model", "total"], "agent, model or total")
-        minutes = Annotated[str, Meta(pattern="^[1-9][0-9]{0,3}[mhd]$")]
-        step = Param("step", "query", minutes, "whole minutes, like 5m, 1h or 1d")
         return (
             Route(
                 "GET", "/api/costs", self.report, Scope.READ, "Costs by agent and by model", gives=CostReport,
@@ -52,7 +48,7 @@ class Costs:
             ),
             Route(
                 "GET", "/api/costs/series", self.series, Scope.READ, "Costs over time", gives=CostSeries,
-                params=(by, AGENT_ID, FROM, TO, step),
+                params=(by, AGENT_ID, FROM, TO, STEP),
             ),
         )
 
@@ -90,17 +86,7 @@ class Costs:
             return agent_id
 
     async def series(self, request: web.Request, principal: Principal) -> web.Response:
-        since, until = bounds_of(request)
-        step = duration_in("step", text_of(request, "step") or "1h")
-        if step % MINUTE:
-            raise Invalid("step: must be whole minutes")
-        until = self._core.clock.now().wall if until is None else until
-        since = max(0, until - DAY) if since is None else since
-        if since > until:
-            raise Invalid("from: lies after to")
-        since -= since % step
-        if (until - since) // step >= MAX_POINTS:
-            raise Invalid(f"step: too fine for this span; at most {MAX_POINTS} points are given")
+        since, until, step = steps_of(request, self._core.clock.now().wall)
         by = word_of(request, "by", GROUPINGS) or "total"
         points = await self._core.queries.series(
             principal, since, until + 1, step, "" if by == "total" else by, text_of(request, "agentId")

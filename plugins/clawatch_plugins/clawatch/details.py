@@ -90,3 +90,8 @@ def check_metrics(data: dict[str, Any]) -> None:
             continue
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise ValueError(f"data.{key[:60]}: a metric must be a finite number")
+
+
+def numbers_of(data: dict[str, Any]) -> dict[str, float]:
+    """What the data of ``metrics``, once checked, has measured."""
+    return {key: float(value) for key, value in data.items() if not isinstance(value, str)}

@@ -11,6 +11,7 @@ from clawatch_plugins.clawatch.commands import Commands
 from clawatch_plugins.clawatch.costs import Costs
 from clawatch_plugins.clawatch.events import Events
 from clawatch_plugins.clawatch.keys import Keys
+from clawatch_plugins.clawatch.latency import Latency
 from clawatch_plugins.clawatch.live import Live
 from clawatch_plugins.clawatch.runs import Runs
 from clawatch_plugins.clawatch.settings import Settings
@@ -23,7 +24,7 @@ PATHS = ("/api/", "/ws")
 def api_of(core: Core) -> Api:
     shown = ShownAgents(core)
     parts = (
-        Agents(core, shown), Events(core), Alerts(core), Commands(core), Costs(core), Runs(core), Keys(core),
-        System(core), Settings(core), Live(core, shown),
+        Agents(core, shown), Events(core), Alerts(core), Commands(core), Costs(core), Latency(core), Runs(core),
+        Keys(core), System(core), Settings(core), Live(core, shown),
     )
     return Api(tuple(route for part in parts for route in part.routes()), clawatch_envelope, PATHS)

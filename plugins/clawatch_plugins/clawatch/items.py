@@ -12,7 +12,7 @@ from clawatch.domain.hashing import hash_value
 from clawatch.domain.money import nanos
 from clawatch.domain.time import Millis, parse_iso
 from clawatch_plugins.clawatch.cutting import MAX_DEPTH, cut_argument, cut_text, is_deep, shrink
-from clawatch_plugins.clawatch.details import check_entity, check_metrics, read_run
+from clawatch_plugins.clawatch.details import check_entity, check_metrics, numbers_of, read_run
 from clawatch_plugins.clawatch.words import ACTIVITY_OF, TYPE_OF, listed, say
 
 SOURCE = "clawatch"
@@ -60,6 +60,7 @@ class Told(Struct, rename="camel", gc=False):
     ok: bool | None = None
     blocked: bool | None = None
     duration_ms: float | None = None
+    revenue_usd: float | None = None
     input_tokens: int | float | None = None
     output_tokens: int | float | None = None
     cache_read_tokens: int | float | None = None
@@ -106,6 +107,8 @@ def event_of(item: Item, now: Millis, origin: Origin) -> Event:
         usage=_usage(told),
         error=cut_text(told.error, MAX_ERROR) if told.error else None,
         latency_ms=_duration(told.duration_ms),
+        revenue=None if told.revenue_usd is None else _dollars("revenueUsd", told.revenue_usd),
+        gauges=numbers_of(data) if kind is EventType.METRICS else {},
         activity=_activity(kind, told.status),
         run=run,
         is_progress=told.progress is not False,
@@ -217,7 +220,7 @@ def _usage(told: Told) -> Usage | None:
         read_in += cache_read + cache_write
     return Usage(
         model=(told.model or "")[:MAX_NAME],
-        cost=None if told.cost_usd is None else _cost(told.cost_usd),
+        cost=None if told.cost_usd is None else _dollars("costUsd", told.cost_usd),
         input=read_in,
         output=output,
         cache_read=cache_read,
@@ -234,9 +237,9 @@ def _count(name: str, value: float | None) -> int:
     return int(value)
 
 
-def _cost(usd: float) -> int:
+def _dollars(name: str, usd: float) -> int:
     if not 0 <= usd <= MAX_COST_USD:
-        raise ValueError(f"data.costUsd: must be a number of dollars from 0 to {MAX_COST_USD:.0f}")
+        raise ValueError(f"data.{name}: must be a number of dollars from 0 to {MAX_COST_USD:.0f}")
     return nanos(usd)
 
 

@@ -32,6 +32,7 @@ class DataPosted(Wire):
     ok: bool | None = None
     blocked: bool | None = None
     duration_ms: Annotated[float, Meta(ge=0)] | None = None
+    revenue_usd: Annotated[float, Meta(ge=0, description="What the agent has earned with this.")] | None = None
     input_tokens: Annotated[int, Meta(ge=0, description="All of them, cached ones included.")] | None = None
     output_tokens: Tokens | None = None
     cache_read_tokens: Tokens | None = None

@@ -297,6 +297,22 @@ class CostSeries(Wire):
     points: tuple[CostPoint, ...]
 
 
+class LatencyAt(Wire):
+    """Milliseconds, within 1 %; steps in which nothing was timed are left out."""
+
+    timestamp: str
+    p50: float
+    p95: float
+    p99: float
+    count: int
+
+
+class LatencySeries(Wire):
+    points: tuple[LatencyAt, ...]
+    step: int
+    """Seconds."""
+
+
 class KeyView(Wire):
     name: str
     scopes: tuple[str, ...]
