@@ -40,5 +40,9 @@ $(VENV)/.dev: $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
 	@touch $@
 
+$(VENV)/.examples: $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group examples
+	@touch $@
+
 clean:
 	rm -rf $(VENV) build dist
