@@ -69,6 +69,7 @@ TRIALS: dict[tuple[str, str], Trial] = {
         for verb in ("pause", "resume", "stop", "start", "restart")
     },
     ("GET", "/api/agents/{id}/commands"): Trial("/api/agents/{agent}/commands"),
+    ("GET", "/api/agents/{id}/latency"): Trial("/api/agents/{agent}/latency"),
     ("POST", "/api/events"): Trial("/api/events", EVENT),
     ("GET", "/api/events"): filtered("/api/events?limit=1"),
     ("GET", "/api/alerts"): filtered("/api/alerts?limit=1"),
