@@ -17,7 +17,8 @@ async def test_latency_has_percentiles_per_step(cw: Any) -> None:
     now = cw.clock.now().wall
     assert await cw.get("/api/agents/a/latency") == {
         "points": [{
-            "timestamp": iso(now - now % HOUR), "p50": pytest.approx(300, rel=0.01), "p95": 2000, "p99": 2000, "count": 6,
+            "timestamp": iso(now - now % HOUR), "p50": pytest.approx(300, rel=0.01), "p95": 2000, "p99": 2000,
+            "count": 6,
         }],
         "step": 3600,
     }  # fmt: skip
