@@ -28,12 +28,15 @@ class Rhythm:
         """When the latest burst began."""
         self.worked_at: Millis | None = None
 
-    def work(self, at: Millis) -> None:
-        if self.worked_at is None or at > self.worked_at + QUIET:
+    def work(self, at: Millis) -> bool:
+        """Whether a burst begins with it."""
+        begins = self.worked_at is None or at > self.worked_at + QUIET
+        if begins:
             if self.began_at is not None:
                 self._gaps.append(at - self.began_at)
             self.began_at = at
         self.worked_at = at if self.worked_at is None else max(self.worked_at, at)
+        return begins
 
     def shift(self, by: Millis) -> None:
         """Move to another clock."""

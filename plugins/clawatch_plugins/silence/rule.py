@@ -77,11 +77,12 @@ class Silence(Rule):
 
     def _work(self, agent_id: str, at: Millis, settings: Allowed) -> Iterator[Finding]:
         listened = self._listened(agent_id)
-        listened.rhythm.work(at)
+        begins = listened.rhythm.work(at)
         if listened.is_told:
             listened.is_told = False
             yield Verdict(agent_id=agent_id, severity=None)
-        yield from self._reschedule(agent_id, listened, settings)
+        if begins:
+            yield from self._reschedule(agent_id, listened, settings)
 
     def _reschedule(self, agent_id: str, listened: Listened, settings: Allowed) -> Iterator[Wake]:
         """One wake is asked for at a time; it asks for the next when it comes too early."""
