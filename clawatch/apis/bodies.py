@@ -7,7 +7,8 @@ gzip bomb. So ``request.read()`` and ``request.json()`` see compressed bytes; us
 from __future__ import annotations
 
 import zlib
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, TypeVar, overload
 
 import msgspec
@@ -104,7 +105,25 @@ async def read_body(request: web.BaseRequest, limit: int = MAX_BODY) -> bytearra
     Raises Refused: 413 beyond the limit, 415 for an encoding other than gzip and deflate, 400 for broken ones,
     408 for one that comes too slowly, 503 while too much of others' bodies is in flight.
     """
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    is_packed = _is_packed(request, limit)
+    with _refusing(request):
+        return await (_read_packed(request, limit) if is_packed else _read_plain(request, limit))
+
+
+async def stream_body(request: web.BaseRequest, limit: int) -> AsyncIterator[bytes]:
+    """The body piece by piece, inflated; only a piece of it is held. Raises Refused as ``read_body`` does."""
+    is_packed = _is_packed(request, limit)
+    size = 0
+    with _refusing(request):
+        async for piece in _inflated(request, limit) if is_packed else request.content.iter_any():
+            size += len(piece)
+            if size > limit:
+                raise too_large(limit)
+            yield piece
+
+
+def _is_packed(request: web.BaseRequest, limit: int) -> bool:
+    encoding = _encoding(request)
     if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
         raise Refused(
             415, f"Content-Encoding must be one of: {ENCODINGS}", "unsupported_encoding",
@@ -113,10 +132,20 @@ async def read_body(request: web.BaseRequest, limit: int = MAX_BODY) -> bytearra
     is_packed = encoding not in ("", "identity")
     if (request.content_length or 0) > limit + PIECE * is_packed:
         raise too_large(limit)
+    return is_packed
+
+
+def _encoding(request: web.BaseRequest) -> str:
+    return request.headers.get("Content-Encoding", "identity").strip().lower()
+
+
+@contextmanager
+def _refusing(request: web.BaseRequest) -> Iterator[None]:
+    """What may go wrong with a body, as a refusal."""
     try:
-        return await (_read_packed(request, limit) if is_packed else _read_plain(request, limit))
+        yield
     except zlib.error:
-        raise Refused(400, f"the body is not valid {encoding}", "invalid_encoding") from None
+        raise Refused(400, f"the body is not valid {_encoding(request)}", "invalid_encoding") from None
     except BodyCutError as cut:
         raise _refused(cut.problem) from None
     except (web.RequestPayloadError, HttpProcessingError):
@@ -159,6 +188,26 @@ async def _read_packed(request: web.BaseRequest, limit: int) -> bytearray:
     if inflater is not None and not inflater.eof:
         raise zlib.error
     return body
+
+
+async def _inflated(request: web.BaseRequest, limit: int) -> AsyncIterator[bytes]:
+    inflater: _Inflater | None = None
+    packed = 0
+    async for chunk in request.content.iter_any():
+        packed += len(chunk)
+        if packed > limit + PIECE:
+            raise too_large(limit)
+        is_drained = True
+        while chunk or not is_drained:
+            if inflater is None or inflater.eof:
+                inflater = _inflater(chunk)
+            piece = inflater.decompress(chunk, PIECE)
+            if piece:
+                yield piece
+            chunk = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+            is_drained = inflater.eof or len(piece) < PIECE
+    if inflater is not None and not inflater.eof:
+        raise zlib.error
 
 
 def _inflate(chunk: bytes, inflater: _Inflater | None, body: bytearray, limit: int) -> _Inflater | None:

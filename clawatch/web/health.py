@@ -28,7 +28,10 @@ class Health:
         routes = (
             Route("GET", "/health", self.health, None, "How ClaWatch and its parts are.", gives=dict[str, Any]),
             Route("GET", "/livez", self.live, None, "200 while all loops get on, else 503.", gives=dict[str, Any]),
-            Route("GET", "/readyz", self.ready, None, "200 when events can be stored, else 503.", gives=dict[str, str]),
+            *(
+                Route("GET", path, self.ready, None, "200 when events can be stored, else 503.", gives=dict[str, str])
+                for path in ("/readyz", "/health/ready")  # the second is what AgentVerse's load tests ask
+            ),
         )
         return Api(routes, clawatch_envelope, ("/health", "/livez", "/readyz"))
 

@@ -18,6 +18,9 @@ from clawatch.web.gate import Gate
 
 YOURS = "yours-1"
 KEY_NAME = "key-of-theirs"
+NODE = "5e55a3d2-7f0b-4c0e-9d5f-1f0d2b3c4d5e"
+HEADER = {"kind": "recording", "node_id": NODE}
+TELEMETRY = "/api/v1/telemetry/{node_id}"
 EVENT = {"agentId": YOURS, "type": "error", "data": {"error": "forged"}}
 HOOK = {"hook_event_name": "UserPromptSubmit", "session_id": "s1", "prompt": "forged"}
 NOWHERE = frozenset({403, 404})
@@ -95,6 +98,22 @@ TRIALS: dict[tuple[str, str], Trial] = {
     ("GET", "/api/openapi.json"): filtered("/api/openapi.json"),
     ("GET", "/metrics"): filtered("/metrics"),
     ("POST", "/api/notifiers/{name}/test"): Trial("/api/notifiers/nobody/test", granted=frozenset({404})),
+    ("GET", "/api/recordings"): filtered("/api/recordings"),
+    ("POST", "/api/recordings"): Trial("/api/recordings", HEADER),
+    ("GET", "/api/recordings/{id}"): Trial("/api/recordings/{recording}"),
+    ("DELETE", "/api/recordings/{id}"): Trial("/api/recordings/{recording}", granted=frozenset({204})),
+    ("POST", "/api/recordings/{id}/frames"): Trial(
+        "/api/recordings/{recording_begun}/frames", {"kind": "tick", "tick": 9}, headers={"X-Start-Line": "3"}
+    ),
+    ("POST", "/api/recordings/{id}/complete"): Trial("/api/recordings/{recording_begun}/complete", {}),
+    **{
+        ("GET", TELEMETRY + path): Trial(f"/api/v1/telemetry/{{node}}{asked}")
+        for path, asked in (
+            ("", ""), ("/slice", "/slice"), ("/keyframe/{tick}", "/keyframe/0"),
+            ("/agent/{agent_id}", "/agent/{agent}"), ("/events", "/events"), ("/stream", "/stream"),
+            ("/aggregates", "/aggregates"),
+        )
+    },
     ("POST", "/hooks/claude-code"): Trial("/hooks/claude-code?agent={agent}", HOOK),
     **{
         ("POST", f"{prefix}/v1/{signal}"): Trial(f"{path}/v1/{signal}", body, headers=JSON)
@@ -105,7 +124,7 @@ TRIALS: dict[tuple[str, str], Trial] = {
 OPEN = {
     ("GET", "/"), ("GET", "/login"), ("GET", "/login.js"), ("GET", "/login.css"), ("POST", "/api/auth/login"),
     ("POST", "/api/auth/logout"), ("POST", "/api/auth/token"), ("GET", "/health"), ("GET", "/livez"),
-    ("GET", "/readyz"),
+    ("GET", "/readyz"), ("GET", "/health/ready"),
     ("GET", "/start.js"), ("GET", "/login.svg"), ("GET", "/assets/{name}"), ("GET", "/agents"),
     ("GET", "/agents/{id}"), ("GET", "/agents/{id:.+}"), ("GET", "/alerts"), ("GET", "/alerts/{id}"),
     ("GET", "/costs"), ("GET", "/system"),
@@ -146,10 +165,23 @@ async def yours(cw: Any) -> dict[str, str]:
         await cw.post(f"/api/agents/{YOURS}/{verb}")
     commands = {one["type"]: one["id"] for one in (await cw.get("/api/commands"))["commands"]}
     await cw.make_key("read", agents=[YOURS], name=KEY_NAME)
+    recordings = [
+        await record(cw, HEADER, {"kind": "agent", "agent_id": YOURS, "persona_name": "secret plans"}, {"kind": "end"}),
+        await record(cw, {**HEADER, "run_id": "2"}),
+    ]
+    await cw.post(f"/api/recordings/{recordings[1]}/frames", {"kind": "tick", "tick": 0}, headers={"X-Start-Line": "2"})
     return {
         "agent": YOURS, "alert": alert["id"], "silence": silence["id"], "command": commands["pause"],
         "superseded": commands["stop"], "run": "run-of-yours", "key": KEY_NAME,
+        "recording": recordings[0], "recording_begun": recordings[1], "node": NODE,
     }
+
+
+async def record(cw: Any, *lines: Any) -> str:
+    body = "\n".join(map(json.dumps, lines))
+    begun = await cw.ask("POST", "/api/recordings", data=body.encode())
+    assert begun.status == 201, begun
+    return str(begun.body["id"])
 
 
 async def ask(cw: Any, at: tuple[str, str], yours: dict[str, str], key: str | None) -> Any:
@@ -160,7 +192,7 @@ async def ask(cw: Any, at: tuple[str, str], yours: dict[str, str], key: str | No
 async def all_there_is(cw: Any) -> str:
     """What an administrator sees of everything that can be changed."""
     paths = (f"/api/agents/{YOURS}", "/api/alerts", "/api/commands", "/api/silences", "/api/runs", "/api/costs")
-    found = [await cw.get(path) for path in paths]
+    found = [await cw.get(path) for path in (*paths, "/api/recordings")]
     keys = [key["name"] for key in (await cw.get("/api/keys"))["keys"]]
     return json.dumps([found, "more" in keys, KEY_NAME in keys])
 

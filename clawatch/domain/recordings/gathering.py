@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from clawatch.domain.access import check_agent_id
 from clawatch.domain.recordings.lines import (
     MAX_NAMES,
+    MAX_TICK,
     AgentLine,
     AnyLine,
     BadLine,
@@ -25,7 +26,7 @@ from clawatch.domain.recordings.lines import (
 from clawatch.domain.recordings.recording import AGENTS_PER_BLOCK, Block, Kind, Part, Recording, Source
 from clawatch.domain.recordings.states import MAX_STATE, State, merged, size_of, state_of
 from clawatch.domain.recordings.trajectories import Profile, StagedStep
-from clawatch.domain.time import Millis, parse_iso
+from clawatch.domain.time import LATEST, Millis, parse_iso
 
 MAX_AGENTS = 200_000
 MAX_EVENTS = 1_000_000
@@ -59,6 +60,8 @@ def recording_from(header: Header, id: str, owner: str, source: Source, now: Mil
         keyframe_interval=header.keyframe_interval, metrics=header.metrics,
         segments=tuple(map(Part, header.segments)), regions=tuple(map(Part, header.regions)),
     )  # fmt: skip
+    if (recording.instant(MAX_TICK) or 0) > LATEST:
+        raise BadLine(1, "with these tick_seconds the last ticks would lie behind the year 9999")
     _check_columns(1, len(header.metrics), len(header.segments), len(header.regions))
     return recording
 
