@@ -7,11 +7,14 @@ from contextlib import suppress
 from functools import partial
 from itertools import islice
 
+import msgspec
+
 from clawatch.alerting.absence import rows_about
 from clawatch.alerting.outbox import Outbox
 from clawatch.config.loading import Loaded
 from clawatch.domain.access import CORE
 from clawatch.domain.agents import may_be_forgotten
+from clawatch.domain.downtime import Downtime, Gap
 from clawatch.domain.journal import Unit
 from clawatch.domain.time import HOUR, Millis
 from clawatch.ports import Clock, Core, NotFound, StorePort, StoreUnavailable
@@ -19,6 +22,9 @@ from clawatch.scheduler import Scheduler
 
 ALIVE = "alive_at"
 """Under this name the store keeps when the daemon was last alive; the gap is its own downtime."""
+ABSENCES = "absences"
+"""And under this one when it was not, as far as that is of interest: an agent may have been silent over several."""
+MOST_ABSENCES = 200
 ALIVE_EVERY = 10.0
 """Seconds."""
 PRUNE_BUDGET = 2_000
@@ -26,10 +32,14 @@ PRUNE_ROUNDS = 500
 FORGET_AT_ONCE = 1_000
 
 
-async def downtime(store: StorePort, clock: Clock) -> Millis:
-    """How long we were away; 0 at the first start."""
-    said = await store.secret(ALIVE)
-    return max(0, clock.now().wall - int(said)) if said else 0
+async def downtime(store: StorePort, clock: Clock) -> Downtime:
+    """How long we were away, now and before; 0 at the first start."""
+    now, said = clock.now().wall, await store.secret(ALIVE)
+    known = msgspec.json.decode(await store.secret(ABSENCES) or "[]", type=list[Gap])
+    gaps = [*known, (int(said), now)] if said and int(said) < now else known
+    with suppress(StoreUnavailable):
+        await store.put_secret(ABSENCES, msgspec.json.encode(gaps[-MOST_ABSENCES:]).decode())
+    return Downtime.until(now, gaps)
 
 
 async def mark_alive(store: StorePort, clock: Clock) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from clawatch import obedience
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.agents import Agent, Control, Status
+from clawatch.domain.ages import Ages
 from clawatch.domain.commands import (
     COMMAND_LIFE,
     CONTROL_OF,
@@ -57,6 +58,8 @@ class Commands:
         """Open commands by agent and id, in order of request."""
         self._latest: dict[str, Command] = {}
         """The newest command that sets control, by agent."""
+        self._ages = Ages()
+        """Of these, since they were told."""
         self.changed = 0
         """See ``ports.QueriesPort.commands_changed``."""
         self._arrived = asyncio.Event()
@@ -86,6 +89,7 @@ class Commands:
                 self.changed += 1
                 self._open.pop(entry.agent_id, None)
                 self._latest.pop(entry.agent_id, None)
+                self._ages.forget(entry.agent_id)
 
     def _take_in(self, command: Command) -> None:
         self.changed += 1
@@ -100,6 +104,7 @@ class Commands:
             latest = self._latest.get(command.agent_id)
             if latest is None or latest.id == command.id or latest.requested_at <= command.requested_at:
                 self._latest[command.agent_id] = command
+                self._age(command)  # counted from now on
         if command.state is CommandState.REQUESTED:
             self._arrived.set()
             self._arrived = asyncio.Event()
@@ -355,8 +360,11 @@ class Commands:
         """The edges that an event brings about: an agent that says it paused, or works on though paused."""
         if agent is None or not isinstance(entry.body, Event):
             return []
-        mine = self._open.get(agent.id, {}).values()
-        return obedience.judged(agent, entry.body, entry.at, mine, self._latest.get(agent.id))
+        mine, latest = self._open.get(agent.id, {}).values(), self._latest.get(agent.id)
+        return obedience.judged(agent, entry.body, entry.at, mine, latest, 0 if latest is None else self._age(latest))
+
+    def _age(self, command: Command) -> Millis:
+        return self._ages.of(command.agent_id, obedience.told_at(command), self._clock.now())
 
     def expire(self, now: Millis) -> list[CommandChanged]:
         """The commands whose time has run out."""

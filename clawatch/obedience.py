@@ -22,15 +22,18 @@ _OBEYABLE = frozenset({CommandState.DELIVERED, CommandState.CLAIMED, CommandStat
 
 
 def judged(
-    agent: Agent, event: Event, now: Millis, its_open: Iterable[Command], latest: Command | None
+    agent: Agent, event: Event, now: Millis, its_open: Iterable[Command], latest: Command | None, age: Millis
 ) -> list[CommandChanged]:
-    """What an event of the agent's makes of its open commands, and of the ``latest`` that sets its control."""
+    """What an event of the agent's makes of its open commands, and of the ``latest`` that sets its control.
+
+    ``age``: how long ago the latest was told, by the clock that nobody sets.
+    """
     if event.origin is not Origin.LIVE:
         return []
     if event.activity in _CONFIRMS:
         return _reported(_CONFIRMS[event.activity], its_open, now)
     is_work = event.type in _WORK and event.is_progress
-    if is_work and agent.control is not Control.RUN and latest is not None and _is_ignored(latest, event):
+    if is_work and agent.control is not Control.RUN and latest is not None and _is_ignored(latest, event, age):
         # A confirmed command is final for everybody but the evidence: the agent goes on working.
         why = f"{STILL_WORKING}: reported {event.type}"
         return [CommandChanged(command=replace(latest, state=CommandState.FAILED, changed_at=now, message=why))]
@@ -45,9 +48,15 @@ def _reported(type: CommandType, its_open: Iterable[Command], now: Millis) -> li
     ]
 
 
-def _is_ignored(command: Command, event: Event) -> bool:
-    told_at = command.delivered_at or command.changed_at
-    return command.type in LASTING and command.state in _OBEYABLE and event.received_at > told_at + GRACE
+def _is_ignored(command: Command, event: Event, age: Millis) -> bool:
+    """The event may have waited to be judged; by the wall clock it came later or earlier than it seems to have."""
+    came_in_time = 0 <= event.received_at - told_at(command) <= GRACE
+    return command.type in LASTING and command.state in _OBEYABLE and age > GRACE and not came_in_time
+
+
+def told_at(command: Command) -> Millis:
+    """When its agent learned of it."""
+    return command.delivered_at or command.changed_at
 
 
 def _own_word(command: Command) -> CommandState:

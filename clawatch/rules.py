@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,9 +18,11 @@ from clawatch.apis.pace import Pace
 from clawatch.commands import Commands
 from clawatch.domain.access import CORE
 from clawatch.domain.agents import Agent, Control
+from clawatch.domain.ages import Ages
 from clawatch.domain.alerts import Alert, Reason, fingerprint
 from clawatch.domain.commands import Command
 from clawatch.domain.deliveries import Outgoing
+from clawatch.domain.downtime import Downtime
 from clawatch.domain.ids import new_id
 from clawatch.domain.journal import AlertChanged, CommandChanged, ControlChanged, Edge, Entry, Removed, Silenced, Unit
 from clawatch.domain.time import MINUTE, SECOND, Millis, Moment
@@ -96,6 +99,7 @@ class Rules:
         self._log = log
         self._brake = Brake(commands)
         self._wakes = Wakes()
+        self._ages = Ages()
         self._noticed: dict[tuple[str, str], None] = {}
         """The keys of the latest notices, by rule."""
         self.offset = 0
@@ -110,7 +114,7 @@ class Rules:
 
     # -- start
 
-    async def warm_up(self, downtime: Millis) -> None:
+    async def warm_up(self, downtime: Downtime) -> None:
         """Show the rules the last hour again, without effects, up to where they had read."""
         now = self._clock.now()
         stored = await self._store.offset(CONSUMER) or 0
@@ -285,22 +289,33 @@ class Rules:
             )
         self._desk.keep(alert)
         self._gathered.edges.append(AlertChanged(alert=alert, reason=step.reason or Reason.UPDATED))
+        if alert.says_silent and not alert.is_firing and self._is_silent_still(alert.agent_id):
+            self._gathered.edges.append(Silenced(agent_id=alert.agent_id))
         if step.reason is not None:
             self._gathered.outbox += self._desk.say(alert, step.reason, now.wall)
+
+    def _is_silent_still(self, agent_id: str) -> bool:
+        """Another rule says so as well: the end of one alert does not make its agent be heard."""
+        return any(other.says_silent for other in self._desk.firing_of(agent_id))
 
     def _agent(self, agent_id: str) -> Agent:
         return self._fleet.get(agent_id) or FLEET_AGENT
 
     def _tick(self, now: Moment) -> None:
-        for alert in self._desk.alerts():
+        alerts = self._desk.alerts()
+        self._ages.keep({alert.id for alert in alerts})
+        for alert in alerts:
             policy = self._policy(alert)
             if policy is None:
                 self._keep(engine.end(alert, now.wall), now)
                 continue
-            step = engine.tick(alert, policy, now.wall)
+            step = engine.tick(alert, policy, now.wall, partial(self._age, alert.id, now))
             if step is not None:
                 self._move(step, policy, now)
         self._gathered.move(self._commands.expire(now.wall))
+
+    def _age(self, alert_id: str, now: Moment, instant: Millis) -> Millis:
+        return self._ages.of(alert_id, instant, now)
 
     def _policy(self, alert: Alert) -> RuleSettings | None:
         """None when the alert's rule is no longer in use, or not for this agent: nobody would ever resolve it."""

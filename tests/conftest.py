@@ -19,6 +19,7 @@ from clawatch.domain.access import Principal, Scope
 from clawatch.domain.agents import Agent
 from clawatch.domain.alerts import AlertType
 from clawatch.domain.commands import Command, CommandState, ControlKind
+from clawatch.domain.downtime import Downtime
 from clawatch.domain.events import Event, EventType
 from clawatch.domain.journal import Entry
 from clawatch.domain.time import Millis, Moment
@@ -147,7 +148,7 @@ def bench_with(clock: FakeClock) -> BenchMaker:
         rules = Rules(
             store, journal, fleet, desk, commands, running, lambda name, agent: policy or RuleSettings(), clock, log
         )
-        await rules.warm_up(downtime)
+        await rules.warm_up(Downtime(downtime))
         workers = [
             Worker(name, notifier, store, fleet, desk, commands, clock, log)
             for name, notifier in zip(names, notifiers, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -57,13 +58,18 @@ def transition(alert: Alert | None, verdict: Verdict, policy: RuleSettings, caus
     return _restate(alert, verdict, severity, cause)
 
 
-def tick(alert: Alert, policy: RuleSettings, now: Millis) -> Step | None:
+Age = Callable[[Millis], Millis]
+"""How long ago an instant of an alert's was, by the clock that nobody sets."""
+
+
+def tick(alert: Alert, policy: RuleSettings, now: Millis, age: Age | None = None) -> Step | None:
     """What the mere passing of time makes of an open alert."""
-    if alert.state is AlertState.PENDING and now >= alert.started_at + policy.for_:
+    age = age or (lambda instant: now - instant)
+    if alert.state is AlertState.PENDING and age(alert.started_at) >= policy.for_:
         return _fire(alert, now)
-    if alert.clear_since and now >= alert.clear_since + policy.resolve_after:
+    if alert.clear_since and age(alert.clear_since) >= policy.resolve_after:
         return _resolve(alert, now)
-    if alert.is_firing and alert.acknowledged is None and policy.repeat and now >= alert.told_at + policy.repeat:
+    if alert.is_firing and alert.acknowledged is None and policy.repeat and age(alert.told_at) >= policy.repeat:
         return Step(_moved(alert, now, told_at=now), Reason.REPEATED)
     return None
 

@@ -14,6 +14,7 @@ from clawatch.domain.agents import Agent
 from clawatch.domain.alerts import AlertType
 from clawatch.domain.commands import Command, CommandState, ControlKind
 from clawatch.domain.deliveries import Notification, Outcome
+from clawatch.domain.downtime import Downtime
 from clawatch.domain.events import Event
 from clawatch.domain.journal import Entry
 from clawatch.domain.time import Millis, Moment
@@ -53,8 +54,9 @@ class Rule(Protocol):
         """The agent was removed; its alerts have ended with it."""
         ...
 
-    def began(self, now: Moment, downtime: Millis) -> None:
-        """The daemon has just started, after ``downtime`` in which nobody could have been heard."""
+    def began(self, now: Moment, downtime: Downtime) -> None:
+        """The daemon has just started, after ``downtime`` in which nobody could have been heard; for one agent it is
+        ``downtime.since(its last sign)``, since there may have been more such times."""
         return
 
     def watch(self, agent: Agent, settings: Any, now: Moment) -> Iterable[Wake]:

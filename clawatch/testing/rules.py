@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from clawatch.domain.agents import Agent
+from clawatch.domain.downtime import Downtime, Gap
 from clawatch.domain.events import Event, EventType
 from clawatch.domain.journal import Edge, Entry, Removed
 from clawatch.domain.ledger import Posting
@@ -51,7 +52,8 @@ class Trial:
         """How far the rule has read."""
         self._wakes: list[tuple[Millis, int, Wake]] = []
         self._order = itertools.count()
-        rule.began(self.now, 0)
+        self._gaps: list[Gap] = []
+        rule.began(self.now, Downtime(0))
 
     @property
     def now(self) -> Moment:
@@ -120,11 +122,11 @@ class Trial:
 
     def restart(self, rule: Rule, downtime: Millis = 0) -> None:
         """Put a fresh rule in the old one's place: it is warmed up without effects, then reads on."""
-        self.clock.advance(downtime)
+        self._gaps.append((self.now.wall, self.clock.advance(downtime).wall))
         self.clock = FakeClock(self.now.wall, 5_000_000)  # the monotonic clock begins anew
         self.rule = rule
         self._wakes.clear()
-        rule.began(self.now, downtime)
+        rule.began(self.now, Downtime.until(self.now.wall, self._gaps))
         for seq in range(self.books.tail, self.offset + 1):
             if self.books.journal[seq].at >= self.now.wall - HOUR:
                 self._schedule(self._observe(self.books.journal[seq]))

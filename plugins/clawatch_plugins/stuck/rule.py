@@ -7,6 +7,7 @@ from typing import Protocol
 
 from clawatch.domain.agents import Agent, counts_progress, is_watched_for_silence
 from clawatch.domain.alerts import Severity
+from clawatch.domain.downtime import Downtime
 from clawatch.domain.journal import Entry
 from clawatch.domain.time import MINUTE, Millis, Moment
 from clawatch.domain.verdicts import Finding, Verdict, Wake
@@ -43,9 +44,9 @@ class Stuck(Rule):
     def __init__(self) -> None:
         self._agents: dict[str, Watched] = {}
         self._started: Millis = 0
-        self._downtime: Millis = 0
+        self._downtime = Downtime(0)
 
-    def began(self, now: Moment, downtime: Millis) -> None:
+    def began(self, now: Moment, downtime: Downtime) -> None:
         self._started = now.mono
         self._downtime = downtime
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from clawatch.domain.agents import Agent, counts_progress
+from clawatch.domain.downtime import Downtime
 from clawatch.domain.time import Millis, Moment
 
 Seen = tuple[Millis, Millis]
 """(our wall time of a sign, the same on the monotonic clock)."""
 _NEVER: Seen = (0, 0)
+NONE = Downtime(0)
 
 
 class Signs:
@@ -18,7 +20,7 @@ class Signs:
     def __init__(self) -> None:
         self._seen = self._progress = self._watched = _NEVER
 
-    def take_in(self, agent: Agent, now: Moment, downtime: Millis = 0) -> None:
+    def take_in(self, agent: Agent, now: Moment, downtime: Downtime = NONE) -> None:
         """``downtime`` is counted out of the silence since."""
         self._seen = _place(self._seen, agent.last_seen, now, downtime)
         self._progress = _place(self._progress, agent.last_progress, now, downtime)
@@ -30,7 +32,7 @@ class Signs:
         return max(sign, self._watched, key=lambda seen: seen[1])
 
 
-def _place(known: Seen, wall: Millis, now: Moment, downtime: Millis) -> Seen:
+def _place(known: Seen, wall: Millis, now: Moment, downtime: Downtime) -> Seen:
     if wall == known[0]:
         return known
-    return (wall, now.mono - max(0, now.wall - wall) + downtime)
+    return (wall, now.mono - max(0, now.wall - wall) + downtime.since(wall))

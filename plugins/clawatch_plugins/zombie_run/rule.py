@@ -8,6 +8,7 @@ from typing import Protocol
 
 from clawatch.domain.agents import Agent, Status
 from clawatch.domain.alerts import Severity
+from clawatch.domain.downtime import Downtime
 from clawatch.domain.events import Event, Origin
 from clawatch.domain.journal import Entry, RunChanged
 from clawatch.domain.runs import Run, RunStatus
@@ -48,9 +49,9 @@ class ZombieRun(Rule):
         self._agents: dict[str, OrderedDict[str, Watched]] = {}
         self._rests_since: dict[str, Millis] = {}
 
-    def began(self, now: Moment, downtime: Millis) -> None:
+    def began(self, now: Moment, downtime: Downtime) -> None:
         for run in self._before:
-            heard = now.mono - max(0, now.wall - run.updated_at) + downtime
+            heard = now.mono - max(0, now.wall - run.updated_at) + downtime.since(run.updated_at)
             self._runs(run.agent_id)[short_name(run.id)] = Watched(run, heard)
 
     def watch(self, agent: Agent, settings: Allowed, now: Moment) -> Iterable[Wake]:

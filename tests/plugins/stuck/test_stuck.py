@@ -258,6 +258,16 @@ class TestARestart:
         trial.advance(1)
         assert trial.alert() is not None
 
+    def test_counts_none_of_several_absences(self, trial: Trial) -> None:
+        trial.say("heartbeat")
+        for _ in range(3):
+            trial.advance(MINUTE)
+            trial.restart(Stuck(), downtime=HOUR)
+        trial.advance(2 * MINUTE)
+        assert trial.alert() is None
+        trial.advance(1)
+        assert trial.alert() is not None
+
     def test_gives_everybody_a_minute(self, trial: Trial) -> None:
         trial.say("heartbeat")
         trial.advance(AFTER - SECOND)
