@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from clawatch.hookspecs import hookimpl
-from clawatch.ports import Contribution, Core
+from clawatch.ports import Connection, Contribution, Core
+from clawatch_plugins.openclaw.connecting import CONNECTION
 from clawatch_plugins.openclaw.identity import SOURCE
 from clawatch_plugins.openclaw.settings import OpenClawSettings
 
@@ -23,3 +24,8 @@ async def open_openclaw(settings: OpenClawSettings, core: Core) -> AsyncIterator
 @hookimpl
 def register_sources() -> list[Contribution[Any]]:
     return [Contribution(SOURCE, OpenClawSettings, open_openclaw)]
+
+
+@hookimpl
+def register_connections() -> list[Connection]:
+    return [CONNECTION]

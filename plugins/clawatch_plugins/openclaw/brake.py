@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from clawatch.domain.access import CORE
 from clawatch.domain.agents import Agent, Control
 from clawatch.domain.commands import LASTING, Command, CommandState, CommandType, ControlKind
-from clawatch.domain.time import MINUTE, Millis
+from clawatch.domain.time import MINUTE, SECOND, Millis
 from clawatch.domain.words import count_of
 from clawatch.ports import Core, NotFound, StoreUnavailable
-from clawatch_plugins.openclaw.gateway import Gateway
+from clawatch_plugins.openclaw.frames import Refused
+from clawatch_plugins.openclaw.gateway import Gateway, Unreachable
 from clawatch_plugins.openclaw.identity import KIND
 from clawatch_plugins.openclaw.rows import Rows
 from clawatch_plugins.openclaw.stopping import Ladder, Proof
@@ -29,6 +31,9 @@ SLOWER = 5.0
 """Seconds between two aborts from then on."""
 LOOK_EVERY = 5.0
 """Seconds between two looks at paused agents: the gateway's events may be lost."""
+AGAIN: Millis = 5 * SECOND
+LONGEST: Millis = 5 * MINUTE
+"""How long an agent is left alone that could not be held; doubled each time, since every try is seen in its chat."""
 _LIFTS = frozenset({CommandType.RESUME, CommandType.START})
 Tell = Callable[[Agent, str, int], Awaitable[None]]
 
@@ -51,6 +56,10 @@ class Brake:
         """When paused agents were aborted again, on the monotonic clock."""
         self._losing: set[str] = set()
         """Paused agents that could not be kept from working."""
+        self._failed: dict[str, tuple[int, Millis]] = {}
+        """For those: how often in a row, and when to try again, on the monotonic clock."""
+        self._concerned: tuple[int, list[str]] = (-1, [])
+        """Agents that something is asked of, as of the last change of commands."""
 
     # -- ports.Controller
 
@@ -97,17 +106,38 @@ class Brake:
             self.act(agent_id)
 
     def review(self) -> None:
-        """Take up whatever is asked of agents and not done: after connecting, and now and then."""
-        for agent in self._core.queries.agents(CORE):
-            if self.is_ours(agent) and (agent.control is Control.PAUSED or self._open_command(agent) is not None):
-                self.act(agent.id)
+        """Take up whatever is asked of agents and not done, after connecting."""
+        for agent_id in self._asked_of():
+            self.act(agent_id)
+
+    def _asked_of(self) -> list[str]:
+        """The agents that are to be paused, or have a command that is open."""
+        queries = self._core.queries
+        if self._concerned[0] != queries.commands_changed:
+            found = [agent.id for agent in queries.agents(CORE) if self.is_ours(agent) and self._is_asked(agent)]
+            self._concerned = (queries.commands_changed, found)
+        return self._concerned[1]
+
+    def _is_asked(self, agent: Agent) -> bool:
+        return agent.control is Control.PAUSED or self._open_command(agent) is not None
 
     async def watch(self) -> None:
         """Look after paused agents, for ever."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            if self._gateway is not None and self._gateway.is_open:
-                self.review()
+            if self._gateway is not None and self._gateway.is_open and self._asked_of():
+                with suppress(Refused, Unreachable, TimeoutError):
+                    await self._look()
+
+    async def _look(self) -> None:
+        assert self._rows is not None
+        await self._rows.refresh()
+        for agent_id in self._asked_of():
+            agent = self._agent(agent_id)
+            if agent is None:
+                continue
+            if self._open_command(agent) is not None or self._rows.active(self._name_of(agent)):
+                self.act(agent_id)
 
     async def close(self) -> None:
         for task in self._acting.values():
@@ -145,13 +175,23 @@ class Brake:
             self._core.log.warning("openclaw.brake_not_told", why=str(error))
 
     async def _hold(self, agent: Agent, command: Command | None) -> None:
+        if command is None and self._core.clock.now().mono < self._failed.get(agent.id, (0, 0))[1]:
+            return
         if self._lately(agent.id) >= MOST:
             await asyncio.sleep(SLOWER)
         proof = await self._ladder(command).abort(self._name_of(agent))
+        self._note_failure(agent.id, proof)
         if command is not None:
             await self._settle(command, proof)
         elif proof.rung:
             await self._aborted_again(agent, proof)
+
+    def _note_failure(self, agent_id: str, proof: Proof) -> None:
+        if proof.is_stopped:
+            self._failed.pop(agent_id, None)
+            return
+        times = self._failed.get(agent_id, (0, 0))[0] + 1
+        self._failed[agent_id] = (times, self._core.clock.now().mono + min(AGAIN * 2**min(times, 10), LONGEST))
 
     async def _aborted_again(self, agent: Agent, proof: Proof) -> None:
         times = self._aborted.setdefault(agent.id, deque(maxlen=MOST + 1))
@@ -193,6 +233,7 @@ class Brake:
     def _forget(self, agent_id: str) -> None:
         self._aborted.pop(agent_id, None)
         self._losing.discard(agent_id)
+        self._failed.pop(agent_id, None)
 
     def _agent(self, agent_id: str) -> Agent | None:
         try:

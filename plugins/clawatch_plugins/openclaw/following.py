@@ -17,7 +17,7 @@ from clawatch_plugins.openclaw.entries import MAX_ERROR, Transcripts
 from clawatch_plugins.openclaw.gateway import Gateway, Unreachable
 from clawatch_plugins.openclaw.identity import GATEWAY_SOURCE, SOURCE, Where, agent_in, facts_of
 from clawatch_plugins.openclaw.reading import Told, instant, table, whole, word
-from clawatch_plugins.openclaw.rows import Rows, session_of
+from clawatch_plugins.openclaw.rows import Rows
 from clawatch_plugins.openclaw.tools import tool_ended
 
 RUN_KIND = "run"
@@ -76,7 +76,7 @@ class Follower:
 
     async def _where(self, key: str, payload: Told) -> Where | None:
         """None for a session that nobody knows: its transcript will tell."""
-        session_id = word(payload, "sessionId") or await session_of(self._rows, key)
+        session_id = word(payload, "sessionId") or await self._rows.session_of(key)
         row = self._rows.find(key)
         agent = word(payload, "agentId") or (row.agent if row else agent_in(key))
         return self._place(key, agent, session_id) if session_id else None

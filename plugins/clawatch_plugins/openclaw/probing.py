@@ -15,13 +15,14 @@ from msgspec import Struct
 from yarl import URL
 
 from clawatch.domain.events import Activity, Event, EventType, Facts, Signal
-from clawatch.domain.time import Millis
+from clawatch.domain.time import SECOND, Millis, iso
 from clawatch_plugins.openclaw.identity import GATEWAY_KIND, GATEWAY_SOURCE
 from clawatch_plugins.openclaw.reading import decode, whole, word
 
 EVERY = 30.0
 ANSWER_WITHIN = 10.0
 _MAX_BODY = 64_000
+_ROUND: Millis = 10 * SECOND
 HALF_ALIVE_AFTER = 3
 """Probes in a row that find the gateway healthy and yet not letting us in."""
 
@@ -91,9 +92,11 @@ class Prober:
         events = []
         if not self._is_known or 0 < health.uptime < self._uptime:
             reason = "restarted" if self._is_known else "seen"
-            events.append(self._event(EventType.STATUS_CHANGE, activity=Activity.RUNNING, data={
-                "status": "running", "reason": reason, "version": health.version, "uptimeMs": health.uptime,
-            }))
+            events.append(self._event(
+                EventType.STATUS_CHANGE, activity=Activity.RUNNING, session_id=self._life(health.uptime), data={
+                    "status": "running", "reason": reason, "version": health.version, "uptimeMs": health.uptime,
+                },
+            ))
         self._is_known, self._uptime = True, health.uptime
         if self._refused == HALF_ALIVE_AFTER:
             events.append(self._event(
@@ -102,6 +105,10 @@ class Prober:
         else:
             events.append(self._event(EventType.HEARTBEAT, is_hidden=True))
         return events
+
+    def _life(self, uptime: Millis) -> str | None:
+        """The session of a gateway's process; its start tells it from the one before."""
+        return f"started {iso((self._now() - uptime) // _ROUND * _ROUND)}" if uptime else None
 
     def _event(self, type: EventType, **told: Any) -> Event:
         return Event(

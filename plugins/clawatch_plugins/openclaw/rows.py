@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from msgspec import Struct
 
 from clawatch_plugins.openclaw.frames import Refused
@@ -10,6 +12,8 @@ from clawatch_plugins.openclaw.identity import agent_in
 from clawatch_plugins.openclaw.reading import Told, items, table, word
 
 LIMIT = 1_000
+ASK_EVERY = 1.0
+"""Seconds between two questions for sessions that are not known."""
 _MOST = 5_000
 
 
@@ -59,12 +63,25 @@ class Rows:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._rows: dict[str, Row] = {}
+        self._asked = float("-inf")
 
     async def refresh(self) -> None:
         """Ask for all of them. Raises what ``Gateway.request`` raises."""
+        self._asked = asyncio.get_running_loop().time()
         payload = await self._gateway.request("sessions.list", {"limit": LIMIT})
         rows = (read_row(told) for told in items(payload, "sessions") if isinstance(told, dict))
         self._rows = {row.key: row for row in rows if row is not None}
+
+    async def session_of(self, key: str) -> str:
+        """The session's id; asked for, now and then, where it is not known. Empty when nobody knows."""
+        row = self._rows.get(key)
+        if (row is None or not row.session_id) and asyncio.get_running_loop().time() - self._asked >= ASK_EVERY:
+            try:
+                await self.refresh()
+            except (Refused, TimeoutError):
+                return ""
+            row = self._rows.get(key)
+        return row.session_id if row is not None else ""
 
     def change(self, told: Told) -> Row | None:
         key = word(told, "key", "sessionKey", limit=500)
@@ -93,15 +110,3 @@ class Rows:
 
     def active(self, agent: str) -> list[Row]:
         return [row for row in self.of(agent) if row.is_active]
-
-
-async def session_of(rows: Rows, key: str) -> str:
-    """The session's id; asked for once where it is not known. Empty when nobody knows."""
-    row = rows.find(key)
-    if row is None or not row.session_id:
-        try:
-            await rows.refresh()
-        except (Refused, TimeoutError):
-            return ""
-        row = rows.find(key)
-    return row.session_id if row is not None else ""

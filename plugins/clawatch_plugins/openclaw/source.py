@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace as with_changes
 from typing import Any
@@ -33,8 +33,13 @@ from clawatch_plugins.openclaw.rows import Rows
 from clawatch_plugins.openclaw.settings import OpenClawSettings
 
 BEGAN = "began"
+AGAIN = 1.0
+"""Seconds until what has failed goes on."""
 RECONCILE_EVERY = 60.0
 """Seconds between two comparisons of open turns with what the gateway says is at work."""
+
+
+Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class OpenClaw:
@@ -93,13 +98,22 @@ class OpenClaw:
             settings = self._settings
             followings = [followed(home, settings.since, settings.keep_text) for home in self._homes]
             await stack.enter_async_context(follow(core, *followings))
-            work = [databases.run() for databases in self.databases]
-            tasks = [asyncio.create_task(one, name="openclaw") for one in (*work, *self._of_the_gateway())]
+            work = [databases.run for databases in self.databases]
+            tasks = [asyncio.create_task(self._keep(one), name="openclaw") for one in (*work, *self._of_the_gateway())]
             stack.push_async_callback(_end, tasks)
             stack.push_async_callback(self.brake.close)
             yield
 
-    def _of_the_gateway(self) -> Sequence[Coroutine[Any, Any, None]]:
+    async def _keep(self, work: Work) -> None:
+        """Do it for ever: what nobody foresaw ends one round of it, not all that follows."""
+        while True:
+            try:
+                await work()
+            except Exception:
+                self._core.log.exception("openclaw.failed")
+            await asyncio.sleep(AGAIN)
+
+    def _of_the_gateway(self) -> Sequence[Work]:
         gateway, rows = self.gateway, self.rows
         if gateway is None or rows is None:
             return ()
@@ -111,7 +125,10 @@ class OpenClaw:
             self._settings.name, self._settings.gateway_url, lambda: self._core.http.session, lambda: gateway.is_open,
             self.intake.take, self._now,
         )
-        return self._connect(gateway), self._subscribe(gateway, rows), follower.run(), prober.run(), self.brake.watch()
+        return (
+            lambda: self._connect(gateway), lambda: self._subscribe(gateway, rows), follower.run, prober.run,
+            self.brake.watch,
+        )
 
     def _now(self) -> Millis:
         return self._core.clock.now().wall

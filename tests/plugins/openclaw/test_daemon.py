@@ -320,6 +320,36 @@ async def test_an_agent_that_cannot_be_held_is_said_to_go_on(
         assert command(app).message.startswith("still working")
 
 
+async def test_an_agent_that_somebody_starts_again_and_again_is_said_to_go_on(
+    tmp_path: Path, disk: Any, gateway: StandInGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brake, "MOST", 2)
+    async with at_work(tmp_path, disk, gateway) as app:
+        await ask(app, "POST", f"/api/agents/{ID}/pause")
+        await until(lambda: command(app).state is CommandState.CONFIRMED)
+        app.clock.advance(MINUTE)  # type: ignore[attr-defined]
+        for number in (1, 2):
+            await gateway.begin(KEY, f"again-{number}", now(app))
+            await until_events(app, lambda told, so_many=number: [t for t in told if t.get("times") == so_many], ID)
+        at = now(app)
+        disk.insert("s-1", disk.user("e8", at), disk.answer("e9", at + 1, stop="aborted"), at=at + 1)
+        await until(lambda: command(app).state is CommandState.FAILED)
+
+
+async def test_an_agent_that_cannot_be_held_is_not_asked_again_at_once(
+    tmp_path: Path, disk: Any, gateway: StandInGateway
+) -> None:
+    async with at_work(tmp_path, disk, gateway, yields_to="nothing") as app:
+        await ask(app, "POST", f"/api/agents/{ID}/pause")
+        await until(lambda: command(app).state is CommandState.FAILED)
+        asked, listed = len(gateway.called("chat.send")), len(gateway.called("sessions.list"))
+        await until(lambda: len(gateway.called("sessions.list")) > listed + 3)
+        assert len(gateway.called("chat.send")) == asked == 1
+        gateway.sessions[KEY].yields_to = "sessions.abort"
+        app.clock.advance(MINUTE)  # type: ignore[attr-defined]
+        await until(lambda: gateway.sessions[KEY].run_id is None)
+
+
 async def test_a_pause_that_was_asked_while_the_gateway_was_away_is_done_when_it_is_back(
     tmp_path: Path, disk: Any, gateway: StandInGateway
 ) -> None:
