@@ -33,7 +33,8 @@ class Steps:
         known = self._told.get(run.key)
         if run.kind in CONTAINERS or (known is not None and known.is_over):
             return []
-        self._told[run.key] = _Told(run.status is not RunStatus.PENDING, _is_over(run), run.progress, run.stage)
+        has_started = run.status is not RunStatus.PENDING or (known is not None and known.has_started)
+        self._told[run.key] = _Told(has_started, _is_over(run), run.progress, run.stage)
         self._told.move_to_end(run.key)
         if len(self._told) > MEMORY:
             self._told.popitem(last=False)
