@@ -17,7 +17,17 @@ import pluggy
 
 from clawatch.apis.routes import Api
 from clawatch.domain.time import Millis
-from clawatch.ports import Contribution, Controller, Core, Enricher, Notifier, RuleType, StoreType, Vocabulary
+from clawatch.ports import (
+    Connection,
+    Contribution,
+    Controller,
+    Core,
+    Enricher,
+    Notifier,
+    RuleType,
+    StoreType,
+    Vocabulary,
+)
 
 if TYPE_CHECKING:
     import click
@@ -86,6 +96,11 @@ class Hooks:
     @hookspec
     def register_jobs(self) -> list[Job]:
         """Calendar jobs."""
+        raise NotImplementedError
+
+    @hookspec
+    def register_connections(self) -> list[Connection]:
+        """Agents that ``clawatch connect NAME`` can make report here."""
         raise NotImplementedError
 
     @hookspec

@@ -12,6 +12,7 @@ COMMANDS = {
     "run": "clawatch.cli.daemon:run",
     "backup": "clawatch.cli.doctor:backup",
     "check-config": "clawatch.cli.configuration:check_config",
+    "connect": "clawatch.cli.connect:connect",
     "doctor": "clawatch.cli.doctor:doctor",
     "keys": "clawatch.cli.access:keys",
     "login": "clawatch.cli.access:login",

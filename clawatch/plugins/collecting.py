@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from clawatch.hookspecs import PROJECT, Hooks, Job
 from clawatch.plugins.candidates import Candidate, installed_candidates, loose_candidates
 from clawatch.plugins.registry import PluginReport, PluginState, Provided, Registry
-from clawatch.ports import Contribution, RuleType, StoreType
+from clawatch.ports import Connection, Contribution, RuleType, StoreType
 from clawatch.settings import RuleSettings
 
 _PREFIX = "register_"
@@ -31,6 +31,7 @@ _TYPES: dict[str, type] = {
     "apis": Contribution,
     "enrichers": Contribution,
     "jobs": Job,
+    "connections": Connection,
 }
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 _LONGEST_DETAIL = 300

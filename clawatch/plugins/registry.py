@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from clawatch.apis.routes import Api
 from clawatch.hookspecs import Job, Vocabulary
-from clawatch.ports import Contribution, Controller, Enricher, Notifier, RuleType, StoreType
+from clawatch.ports import Connection, Contribution, Controller, Enricher, Notifier, RuleType, StoreType
 
 if TYPE_CHECKING:
     import click
@@ -71,6 +71,7 @@ class Registry:
     apis: Mapping[str, Provided[Contribution[Api]]] = field(default_factory=dict)
     enrichers: Mapping[str, Provided[Contribution[Enricher]]] = field(default_factory=dict)
     jobs: Mapping[str, Provided[Job]] = field(default_factory=dict)
+    connections: Mapping[str, Provided[Connection]] = field(default_factory=dict)
     commands: Mapping[str, Provided[click.Command]] = field(default_factory=dict)
     reports: tuple[PluginReport, ...] = ()
 

@@ -6,6 +6,13 @@ Public. Everything here is a Protocol or a plain value; time is always an argume
 from clawatch.ports.clock import (
     Clock,
 )
+from clawatch.ports.connecting import (
+    Connection,
+    Merge,
+    Plan,
+    Target,
+    folder_of,
+)
 from clawatch.ports.core import (
     AccessPort,
     BusPort,
@@ -82,6 +89,7 @@ __all__ = [
     "CommandsPort",
     "Condition",
     "Conflict",
+    "Connection",
     "Contribution",
     "Controller",
     "Controlling",
@@ -102,6 +110,7 @@ __all__ = [
     "Keyframe",
     "LatencyPoint",
     "MarksPort",
+    "Merge",
     "NoWork",
     "NotFound",
     "Notifier",
@@ -109,6 +118,7 @@ __all__ = [
     "Page",
     "PartReport",
     "PassingMarks",
+    "Plan",
     "Point",
     "QueriesPort",
     "Receipt",
@@ -126,7 +136,9 @@ __all__ = [
     "StoreUnavailable",
     "Subscription",
     "SystemReport",
+    "Target",
     "TooMany",
     "Vocabulary",
     "WorkPort",
+    "folder_of",
 ]

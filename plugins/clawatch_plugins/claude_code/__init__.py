@@ -6,8 +6,9 @@ from typing import Any
 
 from clawatch.apis.routes import Api
 from clawatch.hookspecs import Job, Vocabulary, hookimpl
-from clawatch.ports import Contribution, Controller
+from clawatch.ports import Connection, Contribution, Controller
 from clawatch_plugins.claude_code.ageing import EVERY, stop_idle_sessions
+from clawatch_plugins.claude_code.connecting import CONNECTION
 from clawatch_plugins.claude_code.controller import ControllerSettings, open_controller
 from clawatch_plugins.claude_code.door import HooksSettings, open_hooks
 from clawatch_plugins.claude_code.source import TranscriptsSettings, open_transcripts
@@ -37,3 +38,8 @@ def register_controllers() -> list[Contribution[Controller]]:
 @hookimpl
 def register_jobs() -> list[Job]:
     return [Job("claude_code.stop_idle_sessions", stop_idle_sessions, period=EVERY)]
+
+
+@hookimpl
+def register_connections() -> list[Connection]:
+    return [CONNECTION]
