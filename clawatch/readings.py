@@ -110,6 +110,9 @@ class Readings:
             metrics.reading(f"clawatch_http_{name}", said, _Field(web, name))
         metrics.reading("clawatch_http_connections", "Connections taken", _Field(web, "accepted"), kind="counter")
         metrics.reading(
+            "clawatch_http_failed", "Requests that a door failed to answer", _Field(web, "failed"), kind="counter"
+        )
+        metrics.reading(
             "clawatch_http_turned_away", "Connections and requests that were refused or cut, by reason",
             lambda: {(name,): getattr(web, name) for name in _TURNED_AWAY}, ("reason",), kind="counter",
         )
@@ -122,10 +125,12 @@ class Readings:
 _AS_OF_NOW = {
     "open": "Connections there are",
     "unfinished": "Of these, the ones still sending a head or a body",
+    "resting": "And the ones between two requests",
     "body_bytes": "Held by requests under way",
 }
 _TURNED_AWAY = (
     "slow_heads", "slow_bodies", "slow_readers", "crowded_out", "malformed", "too_large", "too_busy", "over_rate",
+    "misdirected", "rested",
 )
 
 

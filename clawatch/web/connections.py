@@ -101,6 +101,10 @@ class Connection(web.RequestHandler):
             return True
         return self._body is None and (self._request_in_progress or bool(self._messages))
 
+    @property
+    def is_resting(self) -> bool:
+        return not (self._request_in_progress or self._messages or self._upgraded or self._body is not None)
+
     # -- what goes out
 
     def pause_writing(self) -> None:
@@ -128,6 +132,9 @@ class Connection(web.RequestHandler):
             self.transport.write(_as_bytes(problem))
         self.force_close()
 
+    def leave(self) -> None:
+        self.force_close()
+
     def abort(self) -> None:
         if self.transport is not None:
             self.transport.abort()
@@ -137,9 +144,9 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """What is not even HTTP, and connections that broke off. Not with its message: that quotes the request."""
         if status == 400:
-            self._intake.counters.malformed += 1
-        say = self._log.info if status == 400 else self._log.debug
-        say("http.malformed" if status == 400 else "http.cut", error=type(exc).__name__)
+            self._intake.tell_malformed(type(exc).__name__)
+        else:
+            self._log.debug("http.cut", error=type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is on its way already")
         message = "The request is not valid HTTP" if status == 400 else "Internal error"

@@ -9,7 +9,7 @@ from clawatch.apis.bodies import InFlight
 
 @dataclass(slots=True)
 class Counters:
-    """Since the start, but for ``open``, ``unfinished`` and ``body_bytes``, which are as of now.
+    """Since the start, but for ``open``, ``unfinished``, ``resting`` and ``body_bytes``, which are as of now.
 
     Only the web server writes them.
     """
@@ -18,6 +18,8 @@ class Counters:
     """Connections there are."""
     unfinished: int = 0
     """Of these, the ones still sending a head or a body."""
+    resting: int = 0
+    """And the ones between two requests."""
     in_flight: InFlight = field(default_factory=InFlight, repr=False)
 
     accepted: int = 0
@@ -36,6 +38,10 @@ class Counters:
     """Requests refused for their body's size (413)."""
     over_rate: int = 0
     """Requests refused because their key or address came too often (429)."""
+    misdirected: int = 0
+    """Requests for a host that is not us (421)."""
+    rested: int = 0
+    """Connections closed between two requests because there were too many."""
     failed: int = 0
     """Requests that a door's handler failed to answer (500)."""
     failing: dict[tuple[str, str], int] = field(default_factory=dict)

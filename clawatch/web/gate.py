@@ -19,12 +19,14 @@ from clawatch.apis.limits import Buckets, counted_address, mark_over_rate
 from clawatch.apis.routes import ANYONE, Api, Problem, Route
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.metrics import Metrics
+from clawatch.domain.time import Millis
 from clawatch.ports import ClaWatchError, Clock, Forbidden, TooMany
 from clawatch.settings import RateLimit
 from clawatch.web.cors import Cors
 from clawatch.web.counters import Counters
 from clawatch.web.intake import ConnectionLimits
 from clawatch.web.login import unauthenticated
+from clawatch.web.ration import Ration
 from clawatch.web.traffic import Traffic
 
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -62,6 +64,7 @@ class Gate:
         self._rest = None if settings.rest is None else Buckets(settings.rest)
         self._ingest = None if settings.ingest is None else Buckets(settings.ingest)
         self._doors: dict[Handle, Api] = {}
+        self._ration = Ration()
         self._is_verbose = log.is_enabled_for(logging.DEBUG)
 
     def door(self, name: str, api: Api, route: Route) -> Handle:
@@ -103,11 +106,17 @@ class Gate:
         self._note(response)
         self._traffic.note(request, response, perf_counter() - began)
         if response.status >= 400 or self._is_verbose:
-            # Never the query: tokens come in it. The path decoded, so that redaction knows a secret in it.
+            self._tell(request, response, started)
+        return response
+
+    def _tell(self, request: web.Request, response: web.StreamResponse, started: Millis) -> None:
+        """Never the query: tokens come in it. The path decoded, so that redaction knows a secret in it."""
+        now = self._clock.now().mono
+        more = {} if self._is_verbose else self._ration.take(str(response.status), now)
+        if more is not None:
             say = self._log.debug if response.status < 400 else self._log.info
             say("http.request", method=request.method, path=request.path, status=response.status,
-                client=client_of(request), ms=self._clock.now().mono - started)
-        return response
+                client=client_of(request), ms=now - started, **more)
 
     async def add_headers(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Called when an answer's head is about to be sent."""
@@ -119,6 +128,7 @@ class Gate:
 
     async def _outcome(self, request: web.Request, handle: Handle) -> web.StreamResponse | Problem:
         if not self._access.place.is_ours(request):
+            self._counters.misdirected += 1
             return MISDIRECTED
         try:
             return self._cors_of(request).preflight(request) or await handle(request)
@@ -131,7 +141,9 @@ class Gate:
         except Exception as error:
             if isinstance(error, ConnectionError) and request.transport is None:
                 raise  # the client has gone; nobody is left to answer
-            self._log.exception("http.failed", method=request.method, path=request.path)
+            more = self._ration.take("failed", self._clock.now().mono)
+            if more is not None:
+                self._log.exception("http.failed", method=request.method, path=request.path, **more)
             if request.writer.output_size > 0:
                 raise ConnectionResetError from None  # too late for another answer: cut it
             return INTERNAL

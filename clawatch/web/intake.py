@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from clawatch.apis.routes import Problem
 from clawatch.web.counters import Counters
+from clawatch.web.ration import Ration
 
 TOO_SLOW = Problem(408, "The request took too long to arrive", "too_slow", headers={"Connection": "close"})
 CROWDED = Problem(
@@ -36,6 +37,8 @@ class ConnectionLimits:
     unfinished: int = 256
     per_address: int = 64
     """Loopback is no exception; trusted proxies are, since many clients stand behind them."""
+    resting: int = 512
+    """Between two requests; each costs memory and a descriptor for as long as keep-alive lasts."""
     patience: float = 1.0
     """Younger ones are not counted: many may be accepted at once before the first is read."""
     answer: float = 5.0
@@ -57,12 +60,21 @@ class Peer(Protocol):
         ...
 
     @property
+    def is_resting(self) -> bool:
+        """Whether it is between two requests."""
+        ...
+
+    @property
     def unsent(self) -> int:
         """Bytes of an answer that the client has not taken yet."""
         ...
 
     def refuse(self, problem: Problem) -> None:
         """Say so, if anybody listens, and close."""
+        ...
+
+    def leave(self) -> None:
+        """Close, as keep-alive that runs out does."""
         ...
 
     def abort(self) -> None: ...
@@ -96,6 +108,10 @@ class Intake:
         self._arrivals: dict[Peer, Arrival] = {}
         """The oldest first."""
         self._departures: dict[Peer, Departure] = {}
+        self._open: dict[Peer, None] = {}
+        self._resting: dict[Peer, None] = {}
+        """Those between two requests when last looked at; who has rested longest comes first."""
+        self._ration = Ration()
         self._swept_at = 0.0
         self._time: Callable[[], float] = asyncio.get_running_loop().time
 
@@ -104,10 +120,13 @@ class Intake:
     def opened(self, peer: Peer) -> None:
         self.counters.open += 1
         self.counters.accepted += 1
+        self._open[peer] = None
         self.expect(peer, is_body=False)
 
     def closed(self, peer: Peer) -> None:
         self.counters.open -= 1
+        self._open.pop(peer, None)
+        self._resting.pop(peer, None)
         self.finished(peer)
         self._departures.pop(peer, None)
 
@@ -132,6 +151,13 @@ class Intake:
     def flowing(self, peer: Peer) -> None:
         self._departures.pop(peer, None)
 
+    def tell_malformed(self, error: str) -> None:
+        """Somebody spoke no HTTP."""
+        self.counters.malformed += 1
+        more = self._ration.take("malformed", int(self._time() * 1000))
+        if more is not None:
+            self._log.info("http.malformed", error=error, **more)
+
     # -- what time makes of it
 
     async def run(self) -> None:
@@ -153,6 +179,7 @@ class Intake:
             elif now > arrival.since + self._allowed(arrival):
                 self._cut(peer, arrival, TOO_SLOW, now)
         self._thin_out(now)
+        self._end_rest()
         for peer, departure in list(self._departures.items()):
             taken = max(0, departure.size - peer.unsent)
             if now > departure.since + self.limits.body + taken / self.limits.rate:
@@ -187,6 +214,19 @@ class Intake:
         for peer, arrival in oldest:
             self._cut(peer, arrival, CROWDED, now)
 
+    def _end_rest(self) -> None:
+        """Close who has rested longest, where there are too many."""
+        for peer in self._open:
+            if not peer.is_resting or peer in self._arrivals:
+                self._resting.pop(peer, None)
+            else:
+                self._resting[peer] = None
+        for peer in list(self._resting)[: max(0, len(self._resting) - self.limits.resting)]:
+            del self._resting[peer]
+            self.counters.rested += 1
+            peer.leave()
+        self.counters.resting = len(self._resting)
+
     def _cut(self, peer: Peer, arrival: Arrival, problem: Problem, now: float) -> None:
         arrival.cut_at = now
         if problem is CROWDED:
@@ -195,5 +235,7 @@ class Intake:
             self.counters.slow_bodies += 1
         else:
             self.counters.slow_heads += 1
-        self._log.info("http.unfinished", code=problem.code, client=peer.address, received=arrival.received)
+        more = self._ration.take(problem.code, int(now * 1000))
+        if more is not None:
+            self._log.info("http.unfinished", code=problem.code, client=peer.address, received=arrival.received, **more)
         peer.refuse(problem)

@@ -162,7 +162,10 @@ async def site_with(clock: FakeClock) -> AsyncIterator[MakeSite]:
                 logs.append(event | {"level": method})
                 raise structlog.DropEvent
 
-            log = structlog.wrap_logger(CapturingLogger(), processors=[structlog.processors.format_exc_info, keep])
+            log = structlog.wrap_logger(
+                CapturingLogger(), processors=[structlog.processors.format_exc_info, keep],
+                wrapper_class=structlog.make_filtering_bound_logger("info"),
+            )
             client = await everything.enter_async_context(ClientSession(cookie_jar=DummyCookieJar()))
             stack = await everything.enter_async_context(AsyncExitStack())
             _, port = await stack.enter_async_context(

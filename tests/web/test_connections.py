@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -309,7 +310,21 @@ async def test_idle_connections_are_not_unfinished(serve: Serve, connect: Connec
     assert counters.crowded_out == 0
 
 
-async def test_sockets_are_not_unfinished(site_with: Any, counters: Counters) -> None:
+async def test_of_too_many_idle_connections_the_longest_idle_go(serve: Serve, connect: Connect) -> None:
+    site, counters = await serve(replace(LASTING, resting=3))
+    wires = [await connect(site.port) for _ in range(5)]
+    for wire in wires:
+        wire.send(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await wire.answer())[0] == 200
+        await asyncio.sleep(0)
+    await eventually(lambda: counters.rested == 2)
+    assert [await wire.rest() for wire in wires[:2]] == [b"", b""]
+    assert (counters.resting, counters.open) == (3, 3)
+    wires[2].send(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert (await wires[2].answer())[0] == 200
+
+
+async def test_sockets_are_neither_unfinished_nor_idle(site_with: Any, counters: Counters) -> None:
     site = await site_with(web=WebSettings(connections=QUICK), counters=counters)
     headers = await site.key()
     async with AsyncExitStack() as stack:
@@ -319,6 +334,7 @@ async def test_sockets_are_not_unfinished(site_with: Any, counters: Counters) ->
             await ws.receive_json(timeout=5)
             await ws.send_json({})
             assert await ws.receive_json(timeout=5) == {}
+        await eventually(lambda: counters.resting == 0)
         assert counters.unfinished == 0
 
 

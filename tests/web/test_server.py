@@ -375,6 +375,15 @@ async def test_refusals_are_logged_with_who_and_where(site: Any) -> None:
     }
 
 
+async def test_a_client_that_is_refused_all_the_time_does_not_fill_the_log(site: Any) -> None:
+    for _ in range(100):
+        await site.ask("GET", "/api/things")
+    lines = [line for line in site.logs if line["event"] == "http.request" and line["status"] == 401]
+    assert len(lines) == 60
+    await site.ask("GET", "/nowhere")
+    assert site.logs[-1]["status"] == 404, "other reasons have lines of their own"
+
+
 async def test_a_secret_in_a_path_is_known_behind_its_escapes(site: Any) -> None:
     await site.ask("GET", "/nowhere/a%20ghp_" + "Ab3" * 12 + "%0Alevel=error")
     logged = Cleaning(Redactor())(None, "", dict(site.logs[-1]))
