@@ -16,7 +16,7 @@ from clawatch.domain.access import CORE
 from clawatch.domain.agents import may_be_forgotten
 from clawatch.domain.downtime import Downtime, Gap
 from clawatch.domain.journal import Unit
-from clawatch.domain.time import HOUR, Millis
+from clawatch.domain.time import HOUR, MINUTE, Millis
 from clawatch.ports import Clock, Core, NotFound, StorePort, StoreUnavailable
 from clawatch.scheduler import Scheduler
 
@@ -80,8 +80,9 @@ def schedule(loaded: Loaded, core: Core, scheduler: Scheduler, store: StorePort,
             if not await store.prune(policy, clock.now().wall, PRUNE_BUDGET):
                 return
 
-    scheduler.every("retention", HOUR, prune)
-    scheduler.every("sessions", HOUR, partial(forget_sessions, core, loaded.config.retention.agents))
+    # Soon after the start as well: one that starts again every half hour would never come to it.
+    scheduler.every("retention", HOUR, prune, first=MINUTE)
+    scheduler.every("sessions", HOUR, partial(forget_sessions, core, loaded.config.retention.agents), first=MINUTE)
     for provided in loaded.registry.jobs.values():
         job = provided.part
         run = partial(job.run, core)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -42,10 +42,14 @@ class Scheduler:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
-    def every(self, name: str, period: Millis, job: Job) -> None:
-        """See ``ports.SchedulerPort``."""
+    def every(self, name: str, period: Millis, job: Job, first: Millis | None = None) -> None:
+        """See ``ports.SchedulerPort``; ``first``: after so long, instead of a whole period."""
         trigger = IntervalTrigger(seconds=period / 1000, timezone=self._zone)
-        self._scheduler.add_job(self._guarded(name, job), trigger, id=name, name=name, replace_existing=True)
+        after = period if first is None else first
+        self._scheduler.add_job(
+            self._guarded(name, job), trigger, id=name, name=name, replace_existing=True,
+            next_run_time=datetime.now(self._zone) + timedelta(milliseconds=after),
+        )
 
     def daily(self, name: str, at: str, job: Job) -> None:
         """See ``ports.SchedulerPort``."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,10 @@ async def test_sessions_are_forgotten_when_nothing_more_is_heard_of_them(tmp_pat
         clock.advance(2 * DAY)
         await forget_sessions(daemon.core, 30 * DAY)
         assert {agent.id for agent in daemon.fleet} == {"held", "worker"}
+
+
+async def test_what_is_too_old_goes_soon_after_the_start(tmp_path: Path, clock: FakeClock) -> None:
+    async with working(tmp_path, MemoryStore(), clock) as daemon:
+        runs = daemon.scheduler.next_runs()
+        for job in ("retention", "sessions"):
+            assert (runs[job] - datetime.now(UTC)).total_seconds() < 120

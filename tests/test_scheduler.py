@@ -76,3 +76,12 @@ async def test_a_job_that_fell_due_while_the_machine_slept_is_not_put_off(clock:
     assert scheduler.watch_clock()
     assert scheduler.next_runs()["digest"] == slept_through
     scheduler.close()
+
+
+async def test_a_job_may_run_sooner_the_first_time(scheduler: Scheduler) -> None:
+    now = datetime.now(UTC)
+    scheduler.every("late", HOUR, nothing)
+    scheduler.every("soon", HOUR, nothing, first=MINUTE)
+    runs = scheduler.next_runs()
+    assert timedelta(0) <= runs["soon"] - now - timedelta(minutes=1) < timedelta(seconds=30)
+    assert timedelta(0) <= runs["late"] - now - timedelta(hours=1) < timedelta(seconds=30)

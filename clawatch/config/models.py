@@ -84,6 +84,11 @@ def _none_as_empty(value: object) -> object:
     return {} if value is None else value
 
 
+def _empty_as_none(value: object) -> object:
+    """A variable that is not set: ``${CLAWATCH_URL:-}``."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
 Block = Annotated[dict[str, Any], BeforeValidator(_none_as_empty)]
 """A mapping that may be left empty in YAML (``stuck:``)."""
 Pattern = Annotated[re.Pattern[str], BeforeValidator(_pattern)]
@@ -98,7 +103,7 @@ class ServerSettings(Settings):
     host: Words = "127.0.0.1"
     port: int = Field(default=8787, ge=0, le=65_535)
     """0 picks a free one."""
-    public_url: Annotated[str, AfterValidator(_public_url)] | None = None
+    public_url: Annotated[Annotated[str, AfterValidator(_public_url)] | None, BeforeValidator(_empty_as_none)] = None
     """Used in links; without a trailing slash. ``http://host:port`` when not set."""
     cors_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()

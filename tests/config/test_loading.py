@@ -37,6 +37,11 @@ def test_no_file_is_needed(desk: Any) -> None:
     assert loaded.path is None
 
 
+@pytest.mark.parametrize("url", ['"${WATCH_URL:-}"', '""', '" "', "null"])
+def test_an_empty_public_url_is_none(desk: Any, url: str) -> None:
+    assert desk.load(f"server: {{public_url: {url}}}").config.server.public_url is None
+
+
 def test_every_core_key_is_taken_over(desk: Any) -> None:
     desk.environ["OPS"] = "the-key"
     config = desk.load("""
