@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession
-from clawatch_plugins.openclaw import brake, following_databases, probing, stopping
+from clawatch_plugins.openclaw import brake, following_databases, probing, source, stopping
 from clawatch_plugins.openclaw import gateway as connecting
 from clawatch_plugins.openclaw.places import Home
 from msgspec.structs import replace
@@ -245,6 +245,24 @@ async def test_two_sessions_at_once_are_at_rest_when_both_are(tmp_path: Path, di
         await until(lambda: (known := agent(app)) and known.turn == "closed")
 
 
+async def test_a_turn_whose_end_nobody_told_is_over_when_the_gateway_says_that_nothing_runs(
+    tmp_path: Path, disk: Any, gateway: StandInGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "RECONCILE_EVERY", 0.05)
+    gateway.add(KEY, "s-1", run_id="r1")
+    async with watching(tmp_path, disk, gateway) as app:
+        disk.insert("s-1", disk.user("e1", now(app)), at=now(app))
+        await until(lambda: (known := agent(app)) and known.turn == "open")
+        app.clock.advance(2 * MINUTE)  # type: ignore[attr-defined]
+        listed = len(gateway.called("sessions.list"))
+        await until(lambda: len(gateway.called("sessions.list")) > listed + 2)
+        known = agent(app)
+        assert known is not None
+        assert known.turn == "open"  # it runs
+        gateway.sessions[KEY].run_id = None
+        await until(lambda: (known := agent(app)) and known.turn == "closed")
+
+
 # -- the brake
 
 
@@ -262,8 +280,9 @@ async def at_work(home: Path, disk: Any, stand_in: StandInGateway, **told: Any) 
 
 
 async def test_a_pause_is_an_abort_and_another_one_at_every_new_start(
-    tmp_path: Path, disk: Any, gateway: StandInGateway
+    tmp_path: Path, disk: Any, gateway: StandInGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(brake, "LOOK_EVERY", 3_600)  # by what the gateway tells alone
     async with at_work(tmp_path, disk, gateway) as app:
         shown = await ask(app, "POST", f"/api/agents/{ID}/pause")
         assert (shown["status"], shown["control"]["kind"]) == ("paused", "reabort")
@@ -287,6 +306,16 @@ async def until_shown(app: App, said: str) -> Any:
         while said not in (shown := await ask(app, "GET", f"/api/agents/{ID}"))["control"]["described"]:
             await asyncio.sleep(0.02)
     return shown
+
+
+async def test_a_start_that_the_gateway_did_not_tell_of_is_found_by_looking(
+    tmp_path: Path, disk: Any, gateway: StandInGateway
+) -> None:
+    async with at_work(tmp_path, disk, gateway) as app:
+        await ask(app, "POST", f"/api/agents/{ID}/pause")
+        await until(lambda: command(app).state is CommandState.CONFIRMED)
+        gateway.sessions[KEY].run_id = "untold"
+        await until(lambda: gateway.sessions[KEY].run_id is None)
 
 
 async def test_what_a_paused_agent_does_before_its_abort_is_no_disobedience(
