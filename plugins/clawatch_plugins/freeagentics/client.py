@@ -39,6 +39,10 @@ class Surroundings:
 
 
 class Client:
+    """Idle ones shall cost little: there may be thousands."""
+
+    __slots__ = ("_around", "_messages", "_metered", "_ordering", "is_warned", "session", "subscription")
+
     def __init__(self, session: Session, around: Surroundings) -> None:
         self.session = session
         self.subscription = Subscription(session.principal, around.allowance.types)
@@ -47,16 +51,7 @@ class Client:
         self._around = around
         self._metered = Metered(session, self.subscription)
         self._messages = Messages(around.allowance.messages)
-        self._ordering = asyncio.Lock()
-        self._hearers: dict[str, Callable[[Asked], None]] = {
-            "subscribe": self._subscribe,
-            "unsubscribe": self._unsubscribe,
-            "command": self._command,
-            "ping": self._ping,
-            "configure": self._configure,
-            "disconnect": self._disconnect,
-            "connection_pool_info": self._pool_info,
-        }
+        self._ordering: asyncio.Lock | None = None
 
     def hear(self, message: Asked | Malformed) -> None:
         mono = self._mono()
@@ -69,13 +64,13 @@ class Client:
         if isinstance(message, Malformed):
             self._refuse(message.why)
             return
-        hearer = self._hearers.get(message.type)
+        hearer = _HEARERS.get(message.type)
         if hearer is None:
-            known = ", ".join(self._hearers)
+            known = ", ".join(_HEARERS)
             self._refuse(f"Message type '{message.type[:100]}' is not supported; use one of {known}")
             return
         try:
-            hearer(message)
+            hearer(self, message)
         except Invalid as error:
             self._refuse(str(error))
 
@@ -126,8 +121,10 @@ class Client:
     def _command(self, asked: Asked) -> None:
         """One after the other, and without keeping the client's other messages waiting."""
 
+        ordering = self._ordering = self._ordering or asyncio.Lock()
+
         async def give() -> None:
-            async with self._ordering:
+            async with ordering:
                 await self._around.orders.give(self.session, asked)
 
         self._around.start(give())
@@ -168,6 +165,17 @@ class Client:
 
     def _mono(self) -> Millis:
         return int(asyncio.get_running_loop().time() * 1000)
+
+
+_HEARERS: dict[str, Callable[[Client, Asked], None]] = {
+    "subscribe": Client._subscribe,
+    "unsubscribe": Client._unsubscribe,
+    "command": Client._command,
+    "ping": Client._ping,
+    "configure": Client._configure,
+    "disconnect": Client._disconnect,
+    "connection_pool_info": Client._pool_info,
+}
 
 
 def _not_supported(unknown: Collection[str]) -> NotSupported:

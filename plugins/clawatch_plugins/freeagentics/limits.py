@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Literal, NamedTuple
 
 from clawatch.apis.socket_limits import Closing, SocketLimits
@@ -53,14 +52,16 @@ def socket_limits(allowance: Allowance) -> SocketLimits:
 class Messages:
     """The messages of one connection in the last minute. Instants are monotonic milliseconds."""
 
+    __slots__ = ("_taken", "limit")
+
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._taken: deque[Millis] = deque()
+        self._taken: list[Millis] = []  # a deque takes room for 64 from the beginning
 
     def take(self, mono: Millis) -> bool:
         """Count a message; False, and it is not counted, when there have been too many."""
         while self._taken and self._taken[0] <= mono - MINUTE:
-            self._taken.popleft()
+            del self._taken[0]
         if len(self._taken) >= self.limit:
             return False
         self._taken.append(mono)

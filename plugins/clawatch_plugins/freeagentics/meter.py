@@ -43,7 +43,7 @@ class View(NamedTuple):
         return agent_id not in self.without and matches(self.patterns, agent_id)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Metered:
     """A connection, and when it is due on the loop's clock."""
 

@@ -16,7 +16,7 @@ FLEET_ALERT = "performance_alert of the fleet"
 """The topic of alerts about the fleet as a whole: only for who may see all of it."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Choice:
     """``only`` None: all agents but ``without``."""
 
@@ -57,6 +57,8 @@ class Choice:
 
 
 class Subscription:
+    __slots__ = ("_choices", "_most_types", "_principal")
+
     def __init__(self, principal: Principal, most_types: int) -> None:
         self._principal = principal
         self._most_types = most_types

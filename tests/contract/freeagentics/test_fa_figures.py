@@ -110,6 +110,17 @@ async def test_fa_24_each_connection_has_metrics_at_its_own_interval(fa: Any) ->
     }
 
 
+async def test_fa_24_a_new_interval_holds_at_once(fa: Any) -> None:
+    """FA-24."""
+    client = await fa.connect()
+    await client.subscribe("metrics")
+    await client.hear("metrics_update")
+    await client.say("configure", metrics_interval=100)
+    for _ in range(3):
+        async with asyncio.timeout(2):
+            await client.hear("metrics_update")
+
+
 @pytest.mark.parametrize("data", [
     {"metrics_interval": "5000"}, {"metrics_interval": 0}, {"metrics_interval": -1}, {"metrics_interval": 1.5},
     {"metrics_interval": True}, {"metrics_interval": 10**9}, {"buffer_size": 0}, {"buffer_size": "many"},
