@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse
 
+from clawatch.access import Access
 from clawatch.domain.time import iso
 from clawatch.rules import Rules
 from clawatch.testing.app import run_app
@@ -36,6 +37,7 @@ class Cw:
     clock: FakeClock
     session: ClientSession
     rules: Rules
+    access: Access
     sockets: list[ClientWebSocketResponse] = field(default_factory=list)
 
     async def ask(
@@ -131,7 +133,7 @@ def run_cw(clock: FakeClock, tmp_path: Path) -> RunCw:
     async def run(**config: Any) -> AsyncIterator[Cw]:
         async with run_app(tmp_path, config, clock) as app, ClientSession() as session:
             url = f"http://127.0.0.1:{app.daemon.access.place.port}"  # whatever the public one is
-            client = Cw(url, app.key, clock, session, app.daemon.rules)
+            client = Cw(url, app.key, clock, session, app.daemon.rules, app.daemon.access)
             yield client
             for ws in client.sockets:
                 await ws.close()
