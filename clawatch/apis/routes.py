@@ -81,5 +81,7 @@ class Api:
     """Prefixes whose unrouted requests (404, 405) are answered in this envelope."""
     origins: tuple[str, ...] = ()
     """Pages that may call this door, beside ``server.cors_origins``: written as those are."""
+    refuse: Callable[[web.Request, Problem], web.Response] | None = None
+    """Instead of ``envelope`` where there is a request whose encoding the refusal is to have."""
     also_on: tuple[Address, ...] = ()
     """Where clients expect this door besides: the whole server listens there too, with the same limits."""

@@ -20,7 +20,7 @@ from clawatch.apis.attributes import MAX_TEXT, text
 from clawatch.apis.identity import AGENT_ID, Who, identify
 from clawatch.apis.recent import Recent
 from clawatch.apis.telemetry import SPAN_RANK, LogRecord, SpanRecord
-from clawatch.apis.traces import Lineage, Trace, Traces, Waiting
+from clawatch.apis.traces import Lineage, Place, Run, Trace, Traces, Waiting
 from clawatch.domain.events import Activity, Event, EventType, Phase, Signal, Tool, Turn, Usage
 from clawatch.domain.time import Millis
 
@@ -160,10 +160,9 @@ class Steps:
                 self._runners.add(event.agent_id)
 
     def _event(self, record: Told, step: Step, batch: Batch, known: Known, now: Millis) -> Event:
-        parent = record.parent_id if isinstance(record, SpanRecord) else record.span_id
         agent, is_open = step.agent, False
-        if agent is None and parent:
-            agent, is_open = Lineage(batch.seen, self._traces.get(record.trace_id)).agent_of(parent)
+        if agent is None:
+            agent, is_open = Lineage(batch.seen, self._traces.get(record.trace_id)).agent_of(_place(record))
         key = (id(record.resource), text(record.attributes, AGENT_ID), agent, step.session)
         who = known.get(key)
         if who is None:
@@ -179,7 +178,7 @@ class Steps:
         elif is_open and not who.is_named:
             event = replace(event, id=f"span:{record.trace_id}:{record.span_id}")
             batch.waits = True
-            self._stage(Staged(event, batch, waiting=Waiting(parent, record.resource, event)))
+            self._stage(Staged(event, batch, waiting=Waiting(_place(record), record.resource, event)))
         return event
 
     def _moved(self, batch: Batch) -> Iterator[Event]:
@@ -189,7 +188,7 @@ class Steps:
             return
         lineage = Lineage(batch.seen, known)
         for waiting in known.waiting:
-            agent, _ = lineage.agent_of(waiting.parent_id)
+            agent, _ = lineage.agent_of(waiting.place)
             if agent is None:
                 continue
             was = waiting.event
@@ -212,9 +211,14 @@ def _see(seen: Trace, record: Told, step: Step | None) -> None:
         return
     seen.parents[record.span_id] = record.parent_id
     if step is not None and step.agent is not None and step.kind in (StepKind.AGENT, StepKind.NAME):
-        seen.agents[record.span_id] = step.agent
-        if not record.parent_id:
-            seen.root = step.agent
+        seen.runs[record.span_id] = Run(step.agent, record.started, record.at)
+
+
+def _place(record: Told) -> Place:
+    """A log record stands where the span is that it came with."""
+    if isinstance(record, SpanRecord):
+        return Place(record.parent_id, record.started, record.at)
+    return Place(record.span_id, record.at, record.at)
 
 
 def _opening(event: Event, record: Told) -> Event:

@@ -16,6 +16,7 @@ from clawatch.apis.attributes import MAX_COUNT, dollars
 from clawatch.apis.telemetry import METRIC_RANK, MetricPoint
 from clawatch.domain.events import Counter, Event, EventType, Facts, Signal, Turn, Usage
 from clawatch.domain.hashing import hash_value
+from clawatch.domain.time import Millis
 
 
 class Used(Struct, frozen=True):
@@ -40,7 +41,6 @@ class Tally(Struct):
     first: Used
     source: str
     rank: int
-    turn: Turn | None
     at: int = 0
     sums: dict[str, int] = field(default_factory=dict)
     counters: list[Counter] = field(default_factory=list)
@@ -76,7 +76,6 @@ class Tally(Struct):
             facts=who.facts,
             usage=Usage(model=who.model, provider=who.provider, **self.sums),
             counters=tuple(self.counters),
-            turn=self.turn,
             is_progress=False,
             is_hidden=True,
         )
@@ -87,17 +86,43 @@ def tell_usage(point: MetricPoint) -> bool:
     return math.isfinite(point.value) and point.value >= 0
 
 
-def tally(
-    points: Iterable[Used], source: str, rank: int = METRIC_RANK, turn: Turn | None = None
-) -> list[Event]:
-    """One event for each session and model that the points tell usage of."""
+def tally(points: Iterable[Used], source: str, rank: int = METRIC_RANK, opens: bool = False) -> list[Event]:
+    """One event for each session and model that the points tell usage of.
+
+    ``opens``: nobody else may tell the agent's turns, so each is said to rest between what it tells; else it would
+    count as stuck once its process has ended.
+    """
     tallies: dict[tuple[str, str, str], Tally] = {}
+    first: dict[str, Used] = {}
     for used in points:
         key = (used.agent_id, used.session_id, used.model)
         if key not in tallies:
-            tallies[key] = Tally(used, source, rank, turn)
+            tallies[key] = Tally(used, source, rank)
         tallies[key].add(used)
-    return [one.event() for one in tallies.values() if one.marks]
+        if opens and _began(used) < _began(first.setdefault(used.agent_id, used)):
+            first[used.agent_id] = used
+    openings = [_opening(used, source) for used in first.values()]
+    return [*openings, *(one.event() for one in tallies.values() if one.marks)]
+
+
+def _began(used: Used) -> Millis:
+    return used.point.started or used.point.at
+
+
+def _opening(used: Used, source: str) -> Event:
+    """Told with every request, since nobody knows whether the last one was taken; by its id it counts once."""
+    return Event(
+        agent_id=used.agent_id,
+        type=EventType.HEARTBEAT,
+        at=_began(used),
+        id=f"opened:{used.session_id}",
+        signal=Signal.METRIC,
+        source=source,
+        facts=used.facts,
+        turn=Turn.CLOSED,
+        is_progress=False,
+        is_hidden=True,
+    )
 
 
 def _amount(value: float, measure: str) -> int | None:

@@ -10,24 +10,43 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 
 from clawatch.domain.events import Event
+from clawatch.domain.time import Millis
 
 MAX_TRACES = 2_000
 MAX_WAITING = 5_000
 """Events, of all traces together."""
 MAX_PARENTS = 50_000
 """Spans whose parents are remembered, of all traces together."""
+MAX_RUNS = 200
+"""Of one trace."""
 _MAX_DEPTH = 100
+
+
+class Place(NamedTuple):
+    """Where a step stands in its trace: below which span, and when it was done."""
+
+    parent_id: str
+    started: Millis
+    ended: Millis
+
+
+class Run(NamedTuple):
+    """A span that names an agent."""
+
+    agent: str
+    started: Millis
+    ended: Millis
 
 
 class Waiting(Struct, frozen=True, gc=False):
     """A step that is stored for its process, until its agent is known."""
 
-    parent_id: str
+    place: Place
     resource: Mapping[str, Any]
     event: Event
 
@@ -37,33 +56,44 @@ class Trace(Struct):
 
     parents: dict[str, str] = field(default_factory=dict)
     """Each span's parent; kept while something waits."""
-    agents: dict[str, str] = field(default_factory=dict)
-    """The agents' names by the spans of their runs."""
-    root: str | None = None
-    """The name of the agent whose run is the whole trace."""
+    runs: dict[str, Run] = field(default_factory=dict)
+    """By their spans."""
     waiting: list[Waiting] = field(default_factory=list)
 
 
 class Lineage:
-    """Where a span belongs, by several views of its trace."""
+    """Where a step belongs, by several views of its trace."""
 
     def __init__(self, *traces: Trace) -> None:
         self._traces = traces
 
-    def agent_of(self, span_id: str) -> tuple[str | None, bool]:
-        """The name of the nearest agent from this span upwards; and whether one may still come to be known."""
+    def agent_of(self, place: Place) -> tuple[str | None, bool]:
+        """The name of the nearest agent upwards; and whether one may still come to be known.
+
+        Spans in between may be nobody's business here and so be missing: then it is the shortest run in which the
+        step was done.
+        """
+        span_id = place.parent_id
         for _ in range(_MAX_DEPTH):
             if not span_id:
-                break
+                return None, False
             for trace in self._traces:
-                if span_id in trace.agents:
-                    return trace.agents[span_id], False
+                if span_id in trace.runs:
+                    return trace.runs[span_id].agent, False
             parent = next((trace.parents[span_id] for trace in self._traces if span_id in trace.parents), None)
             if parent is None:
-                root = next((trace.root for trace in self._traces if trace.root is not None), None)
-                return root, root is None
+                agent = self._around(place)
+                return agent, agent is None
             span_id = parent
         return None, False
+
+    def _around(self, place: Place) -> str | None:
+        around = [
+            (run.ended - run.started, run.agent)
+            for trace in self._traces for run in trace.runs.values()
+            if run.started <= place.started and place.ended <= run.ended
+        ]  # fmt: skip
+        return min(around)[1] if around else None
 
 
 _EMPTY = Trace()
@@ -85,8 +115,8 @@ class Traces:
         """Remember what has been seen of a trace; its spans' parents only where steps wait for their agent."""
         trace = self._traces.setdefault(trace_id, Trace())
         self._traces.move_to_end(trace_id)
-        trace.agents.update(seen.agents)
-        trace.root = seen.root or trace.root
+        if len(trace.runs) < MAX_RUNS:
+            trace.runs.update(seen.runs)
         if is_waiting or trace.waiting:
             self._parents -= len(trace.parents)
             trace.parents.update(seen.parents)

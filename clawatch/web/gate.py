@@ -156,7 +156,8 @@ class Gate:
             self._counters.over_rate += 1
 
     def _refuse(self, request: web.Request, problem: Problem) -> web.Response:
-        response = self._api_of(request).envelope(problem)
+        api = self._api_of(request)
+        response = api.envelope(problem) if api.refuse is None else api.refuse(request, problem)
         for name, value in problem.headers.items():
             response.headers.setdefault(name, value)
         return response

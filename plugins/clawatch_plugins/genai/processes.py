@@ -18,7 +18,7 @@ from clawatch.apis.recent import Recent
 from clawatch.apis.steps import SOURCE, Told
 from clawatch.apis.tally import Used, tally, tell_usage
 from clawatch.apis.telemetry import MetricPoint
-from clawatch.domain.events import Event, Signal, Turn
+from clawatch.domain.events import Event, Signal
 from clawatch.domain.time import Millis
 from clawatch_plugins.genai.metrics import CALL_RANK, NEW_RANK, OLD_RANK, measures_of
 
@@ -67,7 +67,7 @@ class Processes:
         for process, at in owed.items():
             yield claim(process, at, CALL_RANK, SOURCE)
         for rank, used in found.items():
-            yield from tally(used, SOURCE, rank, Turn.CLOSED)
+            yield from tally(used, SOURCE, rank, opens=True)
 
     def accepted(self, events: Sequence[Event]) -> None:
         """See ``ports.Vocabulary``."""

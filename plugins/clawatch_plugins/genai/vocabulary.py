@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from clawatch.apis.genai import OPERATION
 from clawatch.apis.steps import Steps
 from clawatch.apis.telemetry import MetricPoint
 from clawatch.domain.events import Event
@@ -33,7 +34,7 @@ class GenAi:
         """See ``ports.Vocabulary``: whoever writes these attributes."""
         if isinstance(record, MetricPoint):
             return record.name.startswith(_PREFIX)
-        return any(key.startswith(_PREFIX) for key in record.attributes)
+        return OPERATION in record.attributes
 
     def map(self, records: Sequence[Any], now: Millis) -> Iterator[Event | None]:
         """See ``ports.Vocabulary``."""

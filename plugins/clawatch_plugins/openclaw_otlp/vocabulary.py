@@ -17,7 +17,7 @@ from clawatch.apis.identity import Who, given_id, identify, service_of
 from clawatch.apis.steps import SOURCE, Step, StepKind, Steps, Told
 from clawatch.apis.tally import Used, tally, tell_usage
 from clawatch.apis.telemetry import METRIC_RANK, SPAN_RANK, MetricPoint, SpanRecord
-from clawatch.domain.events import Event, Facts, Tool, Turn, Usage
+from clawatch.domain.events import Event, Facts, Tool, Usage
 from clawatch.domain.naming import agent_key
 from clawatch.domain.time import Millis
 
@@ -47,7 +47,7 @@ class OpenClawOtlp:
         """See ``ports.Vocabulary``."""
         yield from self._steps.map((record for record in records if isinstance(record, SpanRecord)), now)
         points = (record for record in records if isinstance(record, MetricPoint))
-        yield from tally(_points(points), SOURCE, SPAN_RANK + METRIC_RANK, Turn.CLOSED)
+        yield from tally(_points(points), SOURCE, SPAN_RANK + METRIC_RANK, opens=True)
 
     def accepted(self, events: Sequence[Event]) -> None:
         """See ``ports.Vocabulary``."""

@@ -16,7 +16,7 @@ from clawatch.apis.identity import Who, identify, identify_session, session_of
 from clawatch.apis.steps import SOURCE, Step, StepKind, Steps
 from clawatch.apis.tally import Used, tally, tell_usage
 from clawatch.apis.telemetry import LOG_RANK, MetricPoint, SpanRecord
-from clawatch.domain.events import Event, Tool, Turn, Usage
+from clawatch.domain.events import Event, Tool, Usage
 from clawatch.domain.time import Millis
 
 KIND = "opencode"
@@ -48,7 +48,7 @@ class OpenCode:
     def map(self, records: Sequence[Any], now: Millis) -> Iterator[Event | None]:
         """See ``ports.Vocabulary``."""
         yield from self._steps.map((record for record in records if isinstance(record, SpanRecord)), now)
-        yield from tally(_points(records), SOURCE, LOG_RANK, Turn.CLOSED)
+        yield from tally(_points(records), SOURCE, LOG_RANK, opens=True)
 
     def accepted(self, events: Sequence[Event]) -> None:
         """See ``ports.Vocabulary``."""

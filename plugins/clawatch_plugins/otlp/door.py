@@ -57,7 +57,7 @@ class Door:
         ]
         listen = self._settings.listen
         also_on = () if listen is None else (Address(*listen, "apis.otlp.listen"),)
-        return Api(tuple(routes), refusal, ("/v1/",), also_on=also_on)
+        return Api(tuple(routes), refusal, ("/v1/",), refuse=_refuse, also_on=also_on)
 
     def _handler(self, signal: OtlpSignal) -> Handler:
         async def handle(request: web.Request, principal: Principal) -> web.Response:
@@ -135,6 +135,11 @@ class Door:
         if client not in self._strangers and len(self._strangers) < _MAX_STRANGERS:
             self._strangers.add(client)
             self._core.log.info("otlp.unknown_client", client=client, scope=record.scope[:100])
+
+
+def _refuse(request: web.Request, problem: Problem) -> web.Response:
+    """What the web server refuses by itself."""
+    return refusal(problem, _ENCODINGS.get(request.content_type, Encoding.JSON))
 
 
 def _is_general(vocabulary: Vocabulary) -> bool:

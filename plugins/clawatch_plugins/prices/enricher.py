@@ -7,11 +7,15 @@ from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
-from clawatch.domain.events import Event
+from clawatch.domain.events import Counter, Event, Signal, Usage
+from clawatch.domain.hashing import hash_value
 from clawatch.ports import Core, Enricher
 from clawatch_plugins.prices.catalogue import Catalogue
 from clawatch_plugins.prices.settings import PricesSettings
-from clawatch_plugins.prices.tariffs import price, set_tariff
+from clawatch_plugins.prices.tariffs import Tariff, price, set_tariff
+
+
+_TOKENS = frozenset({"input", "output", "cache_read", "cache_write"})
 
 
 class Prices:
@@ -22,12 +26,37 @@ class Prices:
     def enrich(self, event: Event) -> Event:
         """See ``ports.Enricher``. Totals without their parts cannot be priced."""
         usage = event.usage
-        if usage is None or usage.cost is not None or not usage.model or not (usage.input or usage.output):
+        if usage is None or usage.cost is not None or not usage.model:
+            return event
+        if not (usage.input or usage.output or event.counters):
             return event
         tariff = self._set.get(usage.model) or self._catalogue.find(usage.model, usage.provider, event.at)
         if tariff is None:
             return event
+        if event.signal is Signal.METRIC:
+            tariff = replace(tariff, above=())  # dearer requests cannot be told from many
+        if event.counters:
+            return _with_cost_counter(event, usage, tariff)
         return replace(event, usage=replace(usage, cost=price(usage, tariff)))
+
+
+def _with_cost_counter(event: Event, usage: Usage, tariff: Tariff) -> Event:
+    """Cumulative tokens are worth a cumulative amount; what it has grown by is the ledger's business, as with them."""
+    if not _TOKENS.issuperset(counter.measure for counter in event.counters):
+        return event
+    sums = dict.fromkeys(_TOKENS, 0)
+    for counter in event.counters:
+        sums[counter.measure] += counter.value
+    used = Usage(
+        input=sums["input"], output=sums["output"], cache_read=sums["cache_read"], cache_write=sums["cache_write"]
+    )
+    cost = Counter(
+        series=f"priced:{hash_value([event.agent_id, event.session_id, usage.model])}",
+        started=min(counter.started for counter in event.counters),
+        value=price(used, tariff),
+        measure="cost",
+    )
+    return replace(event, counters=(*event.counters, cost))
 
 
 @asynccontextmanager

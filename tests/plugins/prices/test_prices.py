@@ -9,9 +9,10 @@ from clawatch_plugins.prices.enricher import Prices, open_prices
 from clawatch_plugins.prices.settings import PricesSettings
 from genai_prices import Usage as CatalogueUsage
 from genai_prices import calc_price
+from msgspec.structs import replace
 from pydantic import ValidationError
 
-from clawatch.domain.events import Event, EventType, Usage
+from clawatch.domain.events import Counter, Event, EventType, Signal, Usage
 from clawatch.domain.money import Nanos
 from clawatch.domain.time import parse_iso
 
@@ -95,3 +96,30 @@ def test_what_was_looked_up_is_kept_within_bounds(prices: Prices) -> None:
 async def test_it_opens_without_reading_the_catalogue() -> None:
     async with open_prices(PricesSettings(), None) as prices:  # type: ignore[arg-type]
         assert prices.enrich(Event(agent_id="a", type=EventType.HEARTBEAT, at=AT)).usage is None
+
+
+def metric(value: int, measure: str, **fields: Any) -> Event:
+    counters = (Counter(series="s", started=7, value=value, measure=measure),)
+    return Event(
+        agent_id="a", type=EventType.COST, at=AT, session_id="m", signal=Signal.METRIC,
+        usage=Usage(model="gpt-4o-mini", **fields), counters=counters,
+    )  # fmt: skip
+
+
+def test_cumulative_tokens_get_a_cumulative_amount(prices: Prices) -> None:
+    _, added = prices.enrich(metric(1000, "input")).counters
+    assert (added.measure, added.started, added.value) == ("cost", 7, 150_000)
+
+
+def test_what_tells_its_cost_itself_gets_no_other(prices: Prices) -> None:
+    assert len(prices.enrich(metric(1000, "cost")).counters) == 1
+    told = replace(metric(1000, "input"), usage=Usage(model="nobody-knows-it"))
+    assert prices.enrich(told) is told
+
+
+def test_many_small_requests_are_not_priced_as_one_large_one(prices: Prices) -> None:
+    usage = Usage(model="gemini-2.5-pro", input=1_000_000)
+    lump = Event(agent_id="a", type=EventType.COST, at=AT, signal=Signal.METRIC, usage=usage)
+    single = replace(lump, signal=Signal.LOG)
+    costs = [one.usage.cost for one in map(prices.enrich, (lump, single)) if one.usage is not None]
+    assert costs == [1_250_000_000, 2_500_000_000]
