@@ -68,7 +68,6 @@ class Door:
 
     cw: Any
     session: ClientSession
-    clients: list[Client] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -83,8 +82,8 @@ class Door:
         """Connect, and read nothing. ``key`` None sends none; the admin's is the default."""
         query = {} if key is None else {"token": key or self.cw.key}
         ws = await self.session.ws_connect(self.url, params=query, headers=headers)
-        self.clients.append(Client(ws))
-        return self.clients[-1]
+        self.cw.sockets.append(ws)  # closed before the daemon is, which would wait for them
+        return Client(ws)
 
     async def connect(self, **options: Any) -> Client:
         client = await self.reach(**options)
@@ -98,17 +97,8 @@ MakeDoor = Callable[[Any], Door]
 @pytest.fixture
 async def door_of() -> AsyncIterator[MakeDoor]:
     """The door of a daemon that runs already."""
-    made: list[Door] = []
     async with ClientSession() as session:
-
-        def make(cw: Any) -> Door:
-            made.append(Door(cw, session))
-            return made[-1]
-
-        yield make
-        for door in made:
-            for client in door.clients:
-                await client.ws.close()
+        yield lambda cw: Door(cw, session)
 
 
 @pytest.fixture

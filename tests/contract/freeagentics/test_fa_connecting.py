@@ -173,6 +173,7 @@ async def test_x_10_a_daemon_that_ends_closes_its_clients_cleanly_and_knows_its_
         client = await fa.connect()
         await fa.report("a", "r", kind="inference", status="running")
         await cw.post("/api/agents/a/stop")
+        cw.sockets.clear()  # or they were closed from here
         closing = asyncio.create_task(client.closed())
     assert await closing == 1001
     async with run_cw(storage=storage) as cw:
