@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 from clawatch.apis.fanout import News
@@ -24,6 +25,7 @@ from clawatch_plugins.freeagentics.wire import AgentCreated, AgentDeleted, Agent
 from clawatch_plugins.freeagentics.words import PERFORMANCE_ALERT, STATUS_OF
 
 _FACTS = ("name", "host", "kind", "group", "labels", "capabilities")
+_facts = attrgetter(*_FACTS)
 _VERBS = {Control.RUN: "started", Control.PAUSED: "paused", Control.STOPPED: "stopped"}
 
 
@@ -159,7 +161,7 @@ def _deleted(known: Agent, entry: Entry) -> AgentDeleted:
 
 
 def _changes(known: Agent, agent: Agent) -> dict[str, Any]:
-    if known is agent:
+    if _facts(known) == _facts(agent):
         return {}
     return {name: new for name in _FACTS if (new := getattr(agent, name)) != getattr(known, name)}
 
