@@ -26,6 +26,7 @@ from clawatch.web.cors import Cors
 from clawatch.web.counters import Counters
 from clawatch.web.intake import ConnectionLimits
 from clawatch.web.login import unauthenticated
+from clawatch.web.packing import packed
 from clawatch.web.ration import Ration
 from clawatch.web.traffic import Traffic
 
@@ -102,7 +103,7 @@ class Gate:
         started, began = self._clock.now().mono, perf_counter()
         mark_client(request, self._access.place.client(request))
         outcome = await self._outcome(request, handler)
-        response = self._refuse(request, outcome) if isinstance(outcome, Problem) else outcome
+        response = self._refuse(request, outcome) if isinstance(outcome, Problem) else await packed(request, outcome)
         self._note(response)
         self._traffic.note(request, response, perf_counter() - began)
         if response.status >= 400 or self._is_verbose:
