@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from clawatch.apis.transcripts import MAX_ERROR
 from clawatch.domain.events import Event, EventType, Signal, Turn
 from clawatch.domain.time import Millis
 from clawatch_plugins.openclaw.calls import Calls
@@ -22,8 +23,6 @@ from clawatch_plugins.openclaw.usage import usage_of
 
 RANK = 5
 """Above whatever OpenTelemetry reports of the same session."""
-MAX_ERROR = 300
-"""Characters of an error; what a provider echoes may follow."""
 _SESSIONS = 4_096
 _HEARTBEATS = ("HEARTBEAT.md", "HEARTBEAT_OK")
 _CLOSES = frozenset({"stop", "length", "error", "aborted"})
@@ -64,7 +63,7 @@ class Transcripts:
 
     def _open(self, where: Where, entry: Told) -> None:
         started = instant(entry, "timestamp")
-        if started is None or not entry.get("parentSession"):
+        if not started or not entry.get("parentSession"):
             return
         self._copied[where.agent_id, where.session_id] = started
         if len(self._copied) > _SESSIONS:
@@ -134,7 +133,7 @@ def _blank(where: Where, entry_id: str, at: Millis) -> Event:
 def _model_call_id(message: Told) -> str | None:
     """The same for the same answer, wherever it is told: what providers number alone may be numbered again."""
     at = instant(message, "timestamp")
-    return None if at is None else f"model:{at}:{word(message, 'responseId')}"
+    return f"model:{at}:{word(message, 'responseId')}" if at else None
 
 
 def _text(message: Told) -> str:

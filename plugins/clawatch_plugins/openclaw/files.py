@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from clawatch.apis.tailing import Folder, Followed, Line
+from clawatch.apis.transcripts import entry_of, known_from, note_of
 from clawatch.domain.events import Event
 from clawatch.domain.time import Millis
 from clawatch_plugins.openclaw.entries import Transcripts
@@ -67,22 +67,20 @@ class Transcript:
         self._gateway = gateway
         self._index = index
         self._file_name = path.rpartition("/")[2].removesuffix(".jsonl")
-        self._note = _read_note(note)
+        self._note = known_from(note, Note)
         self._transcripts = Transcripts(keep_text, self._note.copied)
 
     @property
     def note(self) -> str:
-        return msgspec.json.encode(self._note).decode()
+        return note_of(self._note)
 
     def read(self, line: Line) -> Iterable[Event]:
-        entry = decode(line.data)
-        if entry is None:
-            raise ValueError("no JSON object")
+        entry = entry_of(line.data)
         kind = entry.get("type")
         if kind == "session":
             self._note.session_id = word(entry, "id") or self._note.session_id
             if entry.get("parentSession"):
-                self._note.copied = instant(entry, "timestamp") or 0
+                self._note.copied = instant(entry, "timestamp")
         elif kind == "model_change":
             self._note.model = word(entry, "modelId")
         return self._transcripts.map(self._where(), entry, _written(entry))
@@ -95,16 +93,9 @@ class Transcript:
         )
 
 
-def _read_note(note: str) -> Note:
-    try:
-        return msgspec.json.decode(note, type=Note) if note else Note()
-    except ValueError:
-        return Note()
-
-
 def _written(entry: Any) -> Millis:
     """0: its time is that of the file."""
-    return instant(table(entry, "message"), "timestamp") or 0
+    return instant(table(entry, "message"), "timestamp")
 
 
 def followed(home: Home, since: Millis, keep_text: bool) -> Followed:

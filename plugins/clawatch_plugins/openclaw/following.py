@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from msgspec.structs import replace
 
+from clawatch.apis.transcripts import MAX_ERROR
 from clawatch.domain.events import Event, EventType, Phase, RunReport, Signal, Tool, Turn
 from clawatch.domain.hashing import hash_value
 from clawatch.domain.time import Millis
-from clawatch_plugins.openclaw.entries import MAX_ERROR, Transcripts
+from clawatch_plugins.openclaw.entries import Transcripts
 from clawatch_plugins.openclaw.gateway import Gateway, Unreachable
 from clawatch_plugins.openclaw.identity import GATEWAY_SOURCE, SOURCE, Where, agent_in, facts_of
 from clawatch_plugins.openclaw.reading import Told, instant, table, whole, word

@@ -181,7 +181,7 @@ class Gateway:
                 frame = decode(message.data) or {}
                 payload = table(frame, "payload")
                 if frame.get("event") == "connect.challenge" and word(payload, "nonce"):
-                    return word(payload, "nonce", limit=1_000), instant(payload, "ts") or 0
+                    return word(payload, "nonce", limit=1_000), instant(payload, "ts")
 
     async def _shake_hands(self, link: Link, nonce: str, at: int) -> None:
         params = self._connect_params(nonce, at)

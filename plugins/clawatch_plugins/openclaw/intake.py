@@ -55,18 +55,17 @@ class Intake:
         It tells some of no agent in particular, which then belong to agents that are counted here.
         """
         spent = {event.agent_id: event.at for event in events if event.usage is not None}
-        if spent and self._is_known(self._unattributed):
+        if spent and self._agent(self._unattributed) is not None:
             spent[self._unattributed] = min(spent.values())
         new = {agent_id: at for agent_id, at in spent.items() if agent_id not in self._claimed}
         self._claimed.update(new)
         return [claim(agent_id, at, RANK, SOURCE) for agent_id, at in new.items()]
 
-    def _is_known(self, agent_id: str) -> bool:
+    def _agent(self, agent_id: str) -> Agent | None:
         try:
-            self._core.queries.agent(agent_id, CORE)
+            return self._core.queries.agent(agent_id, CORE)
         except NotFound:
-            return False
-        return True
+            return None
 
     async def _store(self, batch: Sequence[Event]) -> None:
         while True:
@@ -91,17 +90,16 @@ class Intake:
     def order(self, event: Event) -> Event:
         """An event whose origin is known, in the light of its agent's other sessions and of what was asked of it."""
         self.newest = max(self.newest, min(event.at, self._core.clock.now().wall))
+        agent = self._agent(event.agent_id)
+        if agent is not None and event.facts is not None and agent.kind == event.facts.kind:
+            event = replace(event, facts=None)  # telemetry may have named it since
         if event.origin is Origin.HISTORY:
             return event
         event = self.turns.settle(event)
-        return self._as_ordered(event) if event.origin is Origin.LIVE else event
+        return event if agent is None or event.origin is not Origin.LIVE else self._as_ordered(event, agent)
 
-    def _as_ordered(self, event: Event) -> Event:
+    def _as_ordered(self, event: Event, agent: Agent) -> Event:
         """In the light of what the agent's owner has asked of it."""
-        try:
-            agent = self._core.queries.agent(event.agent_id, CORE)
-        except NotFound:
-            return event
         if agent.control is Control.STOPPED and agent.activity is Activity.STOPPED and _begins(event):
             return replace(event, activity=Activity.RUNNING)
         if agent.control is Control.PAUSED and self.is_held(agent):

@@ -7,13 +7,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from clawatch.apis.attributes import number
+from clawatch.apis.transcripts import MAX_ERROR
 from clawatch.domain.events import Event, EventType, Phase, Tool, Turn
 from clawatch.domain.hashing import hash_value
 from clawatch_plugins.openclaw.calls import Calls
 from clawatch_plugins.openclaw.identity import MAX_ID
 from clawatch_plugins.openclaw.reading import Told, items, table, word
 
-MAX_ERROR = 300
 _FAILED = frozenset({"failed", "error", "timeout", "killed"})
 _VARYING = frozenset({"durationMs", "pid", "cwd", "startedAt", "endedAt", "sessionId", "processId"})
 """What differs between two results that are otherwise the same."""
