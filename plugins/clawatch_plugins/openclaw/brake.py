@@ -14,12 +14,13 @@ from contextlib import suppress
 from clawatch.domain.access import CORE
 from clawatch.domain.agents import Agent, Control
 from clawatch.domain.commands import LASTING, Command, CommandState, CommandType, ControlKind
+from clawatch.domain.naming import agent_key
 from clawatch.domain.time import MINUTE, SECOND, Millis
 from clawatch.domain.words import count_of
 from clawatch.ports import Core, NotFound, StoreUnavailable
 from clawatch_plugins.openclaw.frames import Refused
 from clawatch_plugins.openclaw.gateway import Gateway, Unreachable
-from clawatch_plugins.openclaw.identity import KIND
+from clawatch_plugins.openclaw.identity import KIND, UNATTRIBUTED
 from clawatch_plugins.openclaw.rows import Rows
 from clawatch_plugins.openclaw.stopping import Ladder, Proof
 
@@ -44,7 +45,7 @@ class Brake:
     def __init__(
         self, name: str, core: Core, gateway: Gateway | None, rows: Rows | None, proof_within: Millis, tell: Tell
     ) -> None:
-        self._prefix = f"{name}:"
+        self._name, self._prefix = name, f"{name}:"
         self._core = core
         self._gateway = gateway
         self._rows = rows
@@ -66,12 +67,14 @@ class Brake:
     def kind(self, agent: Agent) -> ControlKind | None:
         if not self.is_ours(agent):
             return None
-        can = self._gateway is not None and self._gateway.may(WRITE)
+        can = self._gateway is not None and self._gateway.may(WRITE) and not self._is_nobody(agent)
         return ControlKind.REABORT if can else ControlKind.NONE
 
     def describe(self, agent: Agent) -> str:
         if self._gateway is None:
             return "cannot be paused: no gateway is set (sources.openclaw.gateway)"
+        if self._is_nobody(agent):
+            return "cannot be paused: it stands for what telemetry tells of no agent in particular"
         if not self._gateway.may(WRITE):
             return f"cannot be paused: the gateway does not grant {WRITE}"
         if self._gateway.state != "ok":
@@ -247,7 +250,12 @@ class Brake:
 
     def _name_of(self, agent: Agent) -> str:
         """OpenClaw's own id of it."""
-        return agent.id.removeprefix(self._prefix)
+        names = {row.agent for row in self._rows.all} if self._rows is not None else set()
+        shown = agent.id.removeprefix(self._prefix)
+        return shown if shown in names else next((n for n in names if agent_key(self._name, n) == agent.id), shown)
+
+    def _is_nobody(self, agent: Agent) -> bool:
+        return agent.id == agent_key(self._name, UNATTRIBUTED) and not (self._rows and self._rows.of(UNATTRIBUTED))
 
 
 

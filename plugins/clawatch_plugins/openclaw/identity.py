@@ -14,6 +14,8 @@ SOURCE = "openclaw"
 GATEWAY_SOURCE = "openclaw_gateway"
 """What the gateway tells beside that."""
 DEFAULT_AGENT = "main"
+UNATTRIBUTED = "gateway"
+"""In OpenTelemetry's terms: what is told of no agent in particular."""
 MAX_ID = 200
 _AUTOMATED = frozenset({"cron", "hook", "subagent", "heartbeat", "acp", "automation"})
 """Parts of a session's key that say that nobody types there."""

@@ -15,7 +15,7 @@ from clawatch.domain.naming import agent_key
 from clawatch.domain.time import MINUTE, Millis
 from clawatch.ports import Core, NotFound, StoreUnavailable
 from clawatch_plugins.openclaw.entries import RANK
-from clawatch_plugins.openclaw.identity import SOURCE
+from clawatch_plugins.openclaw.identity import SOURCE, UNATTRIBUTED
 from clawatch_plugins.openclaw.turns import Turns
 
 LIVE_WITHIN: Millis = MINUTE
@@ -30,7 +30,7 @@ class Intake:
 
     def __init__(self, core: Core, gateway: str, began: Millis, since: Millis) -> None:
         self._core = core
-        self._unattributed = agent_key(gateway, "gateway")
+        self._unattributed = agent_key(gateway, UNATTRIBUTED)
         self._claimed: set[str] = set()
         self._began = began
         self._since = since

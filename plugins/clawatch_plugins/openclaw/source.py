@@ -17,7 +17,7 @@ from clawatch.domain.commands import Command, CommandState, ControlKind
 from clawatch.domain.events import Activity, Event, EventType, Signal, Turn
 from clawatch.domain.time import MINUTE, Millis, iso
 from clawatch.domain.words import count_of
-from clawatch.ports import Condition, Core, Receipt, StoreUnavailable
+from clawatch.ports import Condition, Core, Receipt, Source, StoreUnavailable
 from clawatch_plugins.openclaw.brake import Brake
 from clawatch_plugins.openclaw.device import keep_token, load_device
 from clawatch_plugins.openclaw.entries import Transcripts
@@ -50,6 +50,7 @@ class OpenClaw:
         self._core = core
         self._began = began
         self._homes = settings.homes()
+        self._files: Source | None = None
         self.intake = Intake(core, settings.name, began, began - settings.since)
         url = settings.gateway_url()
         self.gateway = None if not url else Gateway(
@@ -68,10 +69,12 @@ class OpenClaw:
 
     def report(self) -> Condition:
         trouble = [why for databases in self.databases for why in databases.trouble.values()]
-        detail = "; ".join([*self._seen(), *trouble, *self._of_gateway()])
+        files = Condition() if self._files is None or not self._homes else self._files.report()
+        told = [*self._seen(), files.detail, *trouble, *self._of_gateway()]
+        detail = "; ".join(one for one in told if one)
         if self.gateway is not None and self.gateway.state != "ok":
             return Condition(state=self.gateway.state, detail=detail)
-        return Condition(state="unreadable" if trouble else "ok", detail=detail)
+        return Condition(state="unreadable" if trouble else files.state, detail=detail)
 
     def _seen(self) -> list[str]:
         newest = f", the newest of {iso(self.intake.newest)}" if self.intake.newest else ""
@@ -97,7 +100,7 @@ class OpenClaw:
             core = with_changes(self._core, ingest=_Ordered(self.intake, self._core))
             settings = self._settings
             followings = [followed(home, settings.since, settings.keep_text) for home in self._homes]
-            await stack.enter_async_context(follow(core, *followings))
+            self._files = await stack.enter_async_context(follow(core, *followings))
             work = [databases.run for databases in self.databases]
             tasks = [asyncio.create_task(self._keep(one), name="openclaw") for one in (*work, *self._of_the_gateway())]
             stack.push_async_callback(_end, tasks)

@@ -20,7 +20,8 @@ from clawatch.apis.claims import METRICS_SESSION
 from clawatch.domain.access import CORE
 from clawatch.domain.agents import Agent, Control
 from clawatch.domain.commands import Command, CommandState, CommandType, ControlKind
-from clawatch.domain.events import Event, EventType, Usage
+from clawatch.domain.events import Event, EventType, Facts, Usage
+from clawatch.domain.naming import agent_key
 from clawatch.domain.time import DAY, HOUR, MINUTE
 from clawatch.ports import AlertFilter, EventFilter, NotFound
 from clawatch.testing.app import App, run_app
@@ -448,6 +449,33 @@ async def test_a_gateway_that_grants_no_writing_cannot_pause(
         _, asked = await app.daemon.core.commands.control(ID, CommandType.PAUSE, CORE)
         assert asked is not None
         assert asked.state is CommandState.UNSUPPORTED
+
+
+async def test_what_telemetry_tells_of_nobody_in_particular_cannot_be_paused(
+    tmp_path: Path, disk: Any, gateway: StandInGateway
+) -> None:
+    async with at_work(tmp_path, disk, gateway) as app:
+        told = Event(
+            agent_id="openclaw:gateway", type=EventType.HEARTBEAT, at=now(app), source="otlp",
+            facts=Facts(kind="openclaw"),
+        )
+        await app.daemon.core.ingest.accept([told], CORE)
+        known = agent(app, "openclaw:gateway")
+        assert known is not None
+        assert app.daemon.core.queries.controlling(known).kind is ControlKind.NONE
+
+
+async def test_an_agent_whose_id_had_to_be_shortened_is_found_by_its_own_name(
+    tmp_path: Path, disk: Any, gateway: StandInGateway
+) -> None:
+    name = "x" * 200
+    gateway.add(f"agent:{name}:main", "s-9", agent_id=name, run_id="r9")
+    async with at_work(tmp_path, disk, gateway) as app:
+        disk.insert("s-9", disk.user("e1", now(app)), at=now(app), agent=name)
+        known = await until(lambda: agent(app, agent_key("openclaw", name)))
+        assert known.id != f"openclaw:{name}"
+        await app.daemon.core.commands.control(known.id, CommandType.STOP, CORE)
+        await until(lambda: gateway.sessions[f"agent:{name}:main"].run_id is None)
 
 
 # -- the gateway itself
