@@ -21,7 +21,7 @@ from clawatch.domain.time import DAY, SECOND, Millis
 
 BEGAN = "//began"
 """The mark of a source's first start: milliseconds. No path is like it."""
-MOST_EVENTS = 500
+MOST_EVENTS = 1_000
 """About so many events make a batch, or so many bytes read."""
 MOST_BYTES = 4 * CHUNK
 MOST_READERS = 256

@@ -38,7 +38,8 @@ class Origins(Struct, frozen=True):
             return
         if ORIGIN_RANK[event.origin] > ORIGIN_RANK[origin]:
             origin = event.origin
-        event = replace(event, at=at, origin=origin, source=event.source or self.source)
+        if at != event.at or origin is not event.origin or not event.source:
+            event = replace(event, at=at, origin=origin, source=event.source or self.source)
         if event.turn is not None or event.activity is not None:
             file.standing = None if origin is Origin.LIVE else event
         yield event

@@ -22,7 +22,7 @@ MARK_EVERY = 1.0
 RETRY = 1.0
 AGAIN = 30.0
 """Seconds until it begins anew after something nobody foresaw."""
-MOST_AT_ONCE = 500
+MOST_AT_ONCE = 2_000
 MOST_TOUCHED = 1_000
 """Changed files to remember by name; with more, the whole folder is looked through."""
 
@@ -194,7 +194,7 @@ class Following:
         new = (counts.read, counts.broken, counts.too_long)
         for outcome, now, before in zip(("read", "broken", "too_long"), new, self._told, strict=True):
             if now != before:
-                self._lines.add(self._followed.name, outcome, by=now - before)
+                self._lines.add(self._followed.source or self._followed.name, outcome, by=now - before)
         self._told, self._files = new, len(tail.files)
 
 

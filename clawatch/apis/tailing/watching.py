@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -50,6 +51,7 @@ class Watch:
             from watchfiles import awatch
         except ImportError:
             return
+        logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it says of each change that there was one
         root = self._root.resolve()
         changes = awatch(
             *(root / folder for folder in self._folders),
