@@ -82,35 +82,35 @@ class Client:
 
     def _subscribe(self, asked: Asked) -> None:
         wanted = read(asked.data, Subscribe)
-        unknown = [name for name in wanted.events if not types_of(name)]
-        if unknown:
-            self._say("subscription_error", _not_supported(unknown))
-        agents, taken, refused = wanted.agents or [], [], False
-        for name in dict.fromkeys(wanted.events):
-            types = types_of(name)
-            if types and self.subscription.has_room_for(types):
-                self.subscription.add(types, agents, wanted.filters)
+        agents, taken, types = wanted.agents or [], [], list[str]()
+        known = [name for name in dict.fromkeys(wanted.events) if types_of(name)]
+        for name in known:
+            if self.subscription.has_room_for([*types, *types_of(name)]):
                 taken.append(name)
-            refused = refused or (bool(types) and name not in taken)
-        if refused:
-            self.session.send(refusals.too_many_types(
-                len(self.subscription), self._around.allowance.types, self._now()
-            ))
-        if taken or not (unknown or refused):
+                types += types_of(name)
+        self.subscription.add(types, agents, wanted.filters)
+        self._refuse_unknown(wanted.events)
+        if len(taken) < len(known):
+            most = self._around.allowance.types
+            self.session.send(refusals.too_many_types(len(self.subscription), most, self._now()))
+        if taken or not wanted.events:
             self._say("subscription_confirmed", Confirmed(events=taken, agents=agents, status="active"))
         self._meter()
 
     def _unsubscribe(self, asked: Asked) -> None:
         wanted = read(asked.data, Unsubscribe)
-        unknown = [name for name in wanted.events if not types_of(name)]
-        if unknown:
-            self._say("subscription_error", _not_supported(unknown))
-        known = [name for name in dict.fromkeys(wanted.events) if name not in unknown]
+        known = [name for name in dict.fromkeys(wanted.events) if types_of(name)]
         agents = wanted.agents or []
         if known or not wanted.events:
             self.subscription.drop([one for name in known for one in types_of(name)], agents)
             self._say("unsubscription_confirmed", Confirmed(events=known, agents=agents, status="inactive"))
+        self._refuse_unknown(wanted.events)
         self._meter()
+
+    def _refuse_unknown(self, names: Collection[str]) -> None:
+        unknown = [name for name in names if not types_of(name)]
+        if unknown:
+            self._say("subscription_error", _not_supported(unknown))
 
     def _meter(self) -> None:
         if self.subscription.choice(METRICS_UPDATE) is None:

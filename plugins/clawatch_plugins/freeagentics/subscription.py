@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from clawatch.apis.fanout import News
@@ -71,26 +71,23 @@ class Subscription:
     def has_room_for(self, types: Collection[str]) -> bool:
         return len(self._choices.keys() | set(types)) <= self._most_types
 
-    def add(self, types: Iterable[str], agents: Collection[str], filters: Filters | None) -> None:
-        """Beside what there is; no agents: all. Raises Invalid for too many agents."""
-        for name in types:
-            choice = self._choices.get(name)
-            if len(choice.only or () if choice else ()) + len(agents) > MOST_AGENTS:
-                raise Invalid(f"data.agents: at most {MOST_AGENTS} agents")
-            if choice is None:
-                choice = self._choices[name] = Choice(set(agents) or None)
+    def add(self, types: Collection[str], agents: Collection[str], filters: Filters | None) -> None:
+        """Beside what there is; no agents: all. Raises Invalid, and nothing is added, for too many agents."""
+        chosen = {name: self._choices.get(name) or Choice(set(agents) or None) for name in types}
+        for choice in chosen.values():
+            _check(choice.only or set(), agents)
+        self._choices |= chosen
+        for choice in chosen.values():
             choice.add(agents)
             if filters is not None:
                 choice.filter(filters)
 
-    def drop(self, types: Iterable[str], agents: Collection[str]) -> None:
-        """These types, or of these types these agents. Raises Invalid for too many agents."""
-        for name in list(types) or list(self._choices):
-            choice = self._choices.get(name)
-            if choice is None:
-                continue
-            if len(choice.without) + len(agents) > MOST_AGENTS:
-                raise Invalid(f"data.agents: at most {MOST_AGENTS} agents")
+    def drop(self, types: Collection[str], agents: Collection[str]) -> None:
+        """These types, or of these types these agents; no types: all. Raises Invalid as ``add`` does."""
+        chosen = {name: self._choices[name] for name in types or self._choices if name in self._choices}
+        for choice in chosen.values():
+            _check(choice.without, agents)
+        for name, choice in chosen.items():
             if not agents or not choice.drop(agents):
                 del self._choices[name]
 
@@ -111,3 +108,8 @@ class Subscription:
             return False
         data = news.message.data
         return not isinstance(data, PerformanceAlert | SystemAlert) or choice.admits_alert(data)
+
+
+def _check(known: set[str], agents: Collection[str]) -> None:
+    if len(known.union(agents)) > MOST_AGENTS:
+        raise Invalid(f"data.agents: at most {MOST_AGENTS} agents")
