@@ -7,7 +7,6 @@ sessions alone.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -15,26 +14,21 @@ from clawatch.domain.access import CORE
 from clawatch.domain.agents import Agent, Control
 from clawatch.domain.commands import LASTING, Command, CommandState, CommandType, ControlKind
 from clawatch.domain.naming import agent_key
-from clawatch.domain.time import MINUTE, SECOND, Millis
+from clawatch.domain.time import Millis
 from clawatch.domain.words import count_of
 from clawatch.ports import Core, NotFound, StoreUnavailable
 from clawatch_plugins.openclaw.frames import Refused
 from clawatch_plugins.openclaw.gateway import Gateway, Unreachable
+from clawatch_plugins.openclaw.holding import MOST, Held
 from clawatch_plugins.openclaw.identity import KIND, UNATTRIBUTED
 from clawatch_plugins.openclaw.rows import Rows
 from clawatch_plugins.openclaw.stopping import Ladder, Proof
 
 WRITE = "operator.write"
-MOST: int = 20
-WINDOW: Millis = 10 * MINUTE
-"""A paused agent that is started more often than MOST times within this is said to go on working."""
 SLOWER = 5.0
-"""Seconds between two aborts from then on."""
+"""Seconds between two aborts of an agent that is started more often than anybody can mean."""
 LOOK_EVERY = 5.0
 """Seconds between two looks at paused agents: the gateway's events may be lost."""
-AGAIN: Millis = 5 * SECOND
-LONGEST: Millis = 5 * MINUTE
-"""How long an agent is left alone that could not be held; doubled each time, since every try is seen in its chat."""
 _LIFTS = frozenset({CommandType.RESUME, CommandType.START})
 Tell = Callable[[Agent, str, int], Awaitable[None]]
 
@@ -53,12 +47,8 @@ class Brake:
         self._tell = tell
         self._acting: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
-        self._aborted: dict[str, deque[Millis]] = {}
-        """When paused agents were aborted again, on the monotonic clock."""
-        self._losing: set[str] = set()
-        """Paused agents that could not be kept from working."""
-        self._failed: dict[str, tuple[int, Millis]] = {}
-        """For those: how often in a row, and when to try again, on the monotonic clock."""
+        self._held: dict[str, Held] = {}
+        """Paused agents."""
         self._concerned: tuple[int, list[str]] = (-1, [])
         """Agents that something is asked of, as of the last change of commands."""
 
@@ -79,7 +69,7 @@ class Brake:
             return f"cannot be paused: the gateway does not grant {WRITE}"
         if self._gateway.state != "ok":
             return f"reabort, once the gateway can be reached ({self._gateway.state})"
-        times = len(self._aborted.get(agent.id, ()))
+        times = self._held[agent.id].lately(self._now()) if agent.id in self._held else 0
         said = f"; {count_of(times, 'start')} aborted of late" if times else ""
         return f"reabort (stopped again whenever it starts){said}"
 
@@ -88,7 +78,7 @@ class Brake:
             self.act(agent.id)
             return None
         if command.type in _LIFTS:
-            self._forget(agent.id)
+            self._held.pop(agent.id, None)
             return CommandState.CONFIRMED
         return CommandState.UNSUPPORTED
 
@@ -100,7 +90,8 @@ class Brake:
     def is_held(self, agent: Agent) -> bool:
         """Whether what it does now is being undone: then it is no disobedience."""
         is_open = self._gateway is not None and self._gateway.is_open
-        return agent.control is Control.PAUSED and is_open and agent.id not in self._losing
+        held = self._held.get(agent.id)
+        return agent.control is Control.PAUSED and is_open and not (held and held.is_losing)
 
     def saw_work(self, agent_id: str) -> None:
         """A run of this agent has begun, or goes on."""
@@ -170,6 +161,9 @@ class Brake:
             return
         command = self._open_command(agent)
         try:
+            if self._rows is not None and not self._rows.all:
+                with suppress(Refused, Unreachable, TimeoutError):  # the ladder says so, too
+                    await self._rows.refresh()  # by which name the gateway knows the agent
             if agent.control is Control.STOPPED and command is not None:
                 await self._settle(command, await self._ladder(command).stop(self._name_of(agent)))
             elif agent.control is Control.PAUSED:
@@ -178,41 +172,23 @@ class Brake:
             self._core.log.warning("openclaw.brake_not_told", why=str(error))
 
     async def _hold(self, agent: Agent, command: Command | None) -> None:
-        if command is None and self._core.clock.now().mono < self._failed.get(agent.id, (0, 0))[1]:
+        held = self._held.setdefault(agent.id, Held())
+        if command is None and self._now() < held.try_at:
             return
-        if self._lately(agent.id) >= MOST:
+        if held.lately(self._now()) >= MOST:
             await asyncio.sleep(SLOWER)
         proof = await self._ladder(command).abort(self._name_of(agent))
-        self._note_failure(agent.id, proof)
+        held.tried(proof, self._now(), is_again=command is None)
         if command is not None:
             await self._settle(command, proof)
         elif proof.rung:
-            await self._aborted_again(agent, proof)
-
-    def _note_failure(self, agent_id: str, proof: Proof) -> None:
-        if proof.is_stopped:
-            self._failed.pop(agent_id, None)
-            return
-        times = self._failed.get(agent_id, (0, 0))[0] + 1
-        self._failed[agent_id] = (times, self._core.clock.now().mono + min(AGAIN * 2**min(times, 10), LONGEST))
-
-    async def _aborted_again(self, agent: Agent, proof: Proof) -> None:
-        times = self._aborted.setdefault(agent.id, deque(maxlen=MOST + 1))
-        times.append(self._core.clock.now().mono)
-        lately = self._lately(agent.id)
-        if proof.is_stopped and lately < MOST:
-            self._losing.discard(agent.id)
-        else:
-            self._losing.add(agent.id)
-        await self._tell(agent, proof.message, lately)
+            await self._tell(agent, proof.message, held.lately(self._now()))
 
     async def _settle(self, command: Command, proof: Proof) -> None:
         """A gateway that went away leaves the command open: it is taken up again when it is back."""
         if self._gateway is None or not (proof.is_stopped or self._gateway.is_open):
             return
         state = CommandState.CONFIRMED if proof.is_stopped else CommandState.FAILED
-        if not proof.is_stopped and command.type is CommandType.PAUSE:
-            self._losing.add(command.agent_id)
         await self._core.commands.settle(command.id, state, proof.message)
 
     def _ladder(self, command: Command | None) -> Ladder:
@@ -227,16 +203,8 @@ class Brake:
 
     # -- what is known
 
-    def _lately(self, agent_id: str) -> int:
-        times, now = self._aborted.get(agent_id), self._core.clock.now().mono
-        while times and times[0] < now - WINDOW:
-            times.popleft()
-        return len(times) if times else 0
-
-    def _forget(self, agent_id: str) -> None:
-        self._aborted.pop(agent_id, None)
-        self._losing.discard(agent_id)
-        self._failed.pop(agent_id, None)
+    def _now(self) -> Millis:
+        return self._core.clock.now().mono
 
     def _agent(self, agent_id: str) -> Agent | None:
         try:

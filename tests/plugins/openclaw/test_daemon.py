@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession
-from clawatch_plugins.openclaw import brake, following_databases, probing, source, stopping
+from clawatch_plugins.openclaw import brake, following_databases, holding, probing, source, stopping
 from clawatch_plugins.openclaw import gateway as connecting
 from clawatch_plugins.openclaw.places import Home
 from msgspec.structs import replace
@@ -353,7 +353,7 @@ async def test_an_agent_that_cannot_be_held_is_said_to_go_on(
 async def test_an_agent_that_somebody_starts_again_and_again_is_said_to_go_on(
     tmp_path: Path, disk: Any, gateway: StandInGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(brake, "MOST", 2)
+    monkeypatch.setattr(holding, "MOST", 2)
     async with at_work(tmp_path, disk, gateway) as app:
         await ask(app, "POST", f"/api/agents/{ID}/pause")
         await until(lambda: command(app).state is CommandState.CONFIRMED)
