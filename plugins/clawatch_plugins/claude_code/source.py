@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -11,7 +12,10 @@ from pydantic import Field
 from clawatch.apis.tailing import FilesSettings, follow
 from clawatch.apis.transcripts import sources_of
 from clawatch.domain.access import MAX_AGENT_ID
+from clawatch.domain.remarks import Remark
 from clawatch.ports import Core, Source
+from clawatch.settings import Surroundings
+from clawatch_plugins.claude_code.checkup import examine_settings, settings_file
 from clawatch_plugins.claude_code.door import sessions_of
 from clawatch_plugins.claude_code.identity import TRANSCRIPTS_SOURCE
 from clawatch_plugins.claude_code.transcripts import WANTS, Heard, Seen, Transcript
@@ -22,6 +26,12 @@ class TranscriptsSettings(FilesSettings):
 
     agent: str | None = Field(default=None, min_length=1, max_length=MAX_AGENT_ID)
     """The agent that all sessions are, where hooks and telemetry name one; else each session is its own."""
+
+    async def examine(self, surroundings: Surroundings) -> Sequence[Remark]:
+        """The transcripts, and what Claude Code's own settings make it report."""
+        files = await super().examine(surroundings)
+        told = await asyncio.to_thread(examine_settings, settings_file(), surroundings.public_url)
+        return [*files, *told]
 
 
 @asynccontextmanager
