@@ -10,7 +10,7 @@ import structlog
 
 from clawatch import system
 from clawatch.domain.alerts import AlertType
-from clawatch.ports import StoreHealth
+from clawatch.ports import Condition, StoreHealth
 from clawatch.queries import Queries
 from clawatch.rules import Running
 from clawatch.system import Loops, System
@@ -57,6 +57,21 @@ class TestDegraded:
     async def test_a_rule_that_was_switched_off_is_said(self, bench: Any, loops: Loops) -> None:
         bench.rules.rules = [Running("test", AlertType.ERROR, bench.rules.rules[0].rule, switched_off="raised")]
         assert (await self.queries(bench, loops).system()).status == "degraded"
+
+    async def test_a_source_says_how_it_does_and_one_that_cannot_harms_nobody(self, bench: Any, loops: Loops) -> None:
+        class Hearing:
+            def report(self) -> Condition:
+                return Condition(state="waiting", detail="for its folder")
+
+        class Broken:
+            def report(self) -> Condition:
+                raise RuntimeError("oh no")
+
+        sources: list[tuple[str, object]] = [("one", Hearing()), ("two", Broken()), ("three", object())]
+        system = System(0, loops, bench.rules, (), lambda: bench.store.head, (), sources=sources)
+        parts = [part for part in system.report().parts if part.section == "sources"]
+        assert [(part.name, part.state) for part in parts] == [("one", "waiting"), ("two", "failing"), ("three", "ok")]
+        assert "oh no" not in parts[1].detail
 
     async def test_a_store_that_cannot_be_written_is_said_also_while_there_is_nothing_to_write(
         self, bench: Any, loops: Loops, monkeypatch: pytest.MonkeyPatch
