@@ -14,6 +14,7 @@ COMMANDS = {
     "check-config": "clawatch.cli.configuration:check_config",
     "connect": "clawatch.cli.connect:connect",
     "doctor": "clawatch.cli.doctor:doctor",
+    "import": "clawatch.cli.recordings:import_",
     "keys": "clawatch.cli.access:keys",
     "login": "clawatch.cli.access:login",
     "plugins": "clawatch.cli.configuration:plugins",

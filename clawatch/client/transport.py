@@ -74,6 +74,10 @@ class Transport:
         """``wait``: how much longer than usual the answer may take. Raises Unreachable."""
         return self._ask("GET", path, None, {}, self._timeout + wait)
 
+    def delete(self, path: str) -> Answer:
+        """Raises Unreachable."""
+        return self._ask("DELETE", path, None, {}, self._timeout)
+
     def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:

@@ -97,11 +97,13 @@ class Completing:
         self._recording, self._waiting, self._waiting_bytes = after, [], 0
 
 
-async def clear(store: RecordingsStore, recording: Recording) -> None:
+async def clear(store: RecordingsStore, recording: Recording) -> Recording:
     """Remove what a complete recording was made from."""
     while await store.remove(recording.id, STAGED, REMOVED_AT_ONCE):
         pass
-    await store.advance(replace(recording, version=recording.version + 1, has_scraps=False), recording.version)
+    tidy = replace(recording, version=recording.version + 1, has_scraps=False)
+    await store.advance(tidy, recording.version)
+    return tidy
 
 
 async def remove(store: RecordingsStore, recording: Recording, now: Millis) -> None:

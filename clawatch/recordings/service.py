@@ -178,8 +178,10 @@ class Recordings:
             await self._admit(CORE, done)
             await self._store.advance(done, done.version - 1)
         self._forget()
-        await clear(self._store, done)
-        return done
+        try:
+            return await clear(self._store, done)
+        except StoreUnavailable:  # a sweep will see to it; the recording is complete all the same
+            return done
 
     def _completed(self, task: asyncio.Task[Recording]) -> None:
         self._completing.pop(task.get_name(), None)

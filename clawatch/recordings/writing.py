@@ -112,10 +112,14 @@ class Writing:
 async def _gathered(pieces: AsyncIterable[bytes]) -> AsyncIterable[bytes]:
     """The same in larger pieces: each costs a way to another thread and back."""
     waiting = bytearray()
-    async for piece in pieces:
-        waiting += piece
-        if len(waiting) >= PIECE:
-            yield bytes(waiting)
-            waiting.clear()
+    try:
+        async for piece in pieces:
+            waiting += piece
+            if len(waiting) >= PIECE:
+                yield bytes(waiting)
+                waiting.clear()
+    except Exception:  # they have broken off: what is there already counts
+        yield bytes(waiting)
+        raise
     if waiting:
         yield bytes(waiting)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from clawatch.domain.recordings.lines import EventLine, TickLine
 from clawatch.domain.recordings.numbers import pack_column, pack_numbers
-from clawatch.domain.recordings.recording import AGENTS_PER_BLOCK, Block, Kind, Recording, pack
+from clawatch.domain.recordings.recording import AGENTS_PER_BLOCK, Block, Kind, Recording, pack, pack_binary
 from clawatch.domain.recordings.states import Frame, Framing, State, state_of
 from clawatch.domain.recordings.summary import Reckoning
 from clawatch.domain.recordings.trajectories import (
@@ -131,9 +131,9 @@ class Ticks:
     def _end_chunk(self) -> Iterator[Block]:
         number = len(self.chunks)
         self.chunks.append(self._chunk[0])
-        yield Block(Kind.COLUMN, 0, number, pack(pack_numbers([self._chunk])))
+        yield Block(Kind.COLUMN, 0, number, pack_binary(pack_numbers([self._chunk])))
         for key, values in enumerate(zip(*self._rows, strict=True), 1):
-            yield Block(Kind.COLUMN, key, number, pack(pack_column([values])))
+            yield Block(Kind.COLUMN, key, number, pack_binary(pack_column([values])))
         self._chunk, self._rows = [], []
 
 

@@ -22,7 +22,9 @@ MAX_NAMES = 200
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=100_000)]
 Tick = Annotated[int, Meta(ge=0, le=MAX_TICK)]
-Number = int | float | None
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""Larger ones could not be reckoned with."""
+Number = Whole | float | None
 Names = Annotated[tuple[Name, ...], Meta(max_length=MAX_NAMES)]
 Values = dict[Name, Number]
 Parted = dict[Name, Values]
@@ -89,9 +91,9 @@ class EventLine(Line, frozen=True, kw_only=True, omit_defaults=True, tag="event"
     id: Annotated[str, Meta(max_length=200)] = ""
     source: Annotated[str, Meta(max_length=200)] | None = None
     description: Text | None = None
-    affected_agents: int | None = None
+    affected_agents: Whole | None = None
     variable_changes: dict[Name, Any] = {}
-    impact_score: int | float | None = None
+    impact_score: Number = None
 
 
 class EndLine(Line, frozen=True, kw_only=True, omit_defaults=True, tag="end"):

@@ -138,8 +138,8 @@ class Column(Struct, frozen=True, array_like=True):
 
     codes: bytes
     numbers: Numbers | None
-    words: list[Any]
-    """Whatever is no number, each once."""
+    words: bytes
+    """Whatever is no number, each once: a list as JSON."""
     places: bytes
     """Which word, two or four bytes each; empty: one after the other."""
 
@@ -150,7 +150,7 @@ _ABSENT, _NUMBER, _WORD = 0, 1, 2
 def pack_column(groups: Sequence[Sequence[Any]]) -> Column:
     """Any JSON values, or MISSING."""
     if {type(value) for group in groups for value in group} == {float}:
-        return Column(b"", pack_numbers(groups), [], b"")
+        return Column(b"", pack_numbers(groups), b"", b"")
     codes = [[_code(value) for value in group] for group in groups]
     numbers = [
         [value for value, code in zip(group, coded, strict=True) if code == _NUMBER]
@@ -163,7 +163,7 @@ def pack_column(groups: Sequence[Sequence[Any]]) -> Column:
     flat = bytes(chain.from_iterable(codes))
     is_plain = flat.count(_NUMBER) == len(flat)
     packed = pack_numbers(numbers) if any(numbers) else None
-    return Column(b"" if is_plain else flat, packed, words, places)
+    return Column(b"" if is_plain else flat, packed, _encode(words) if words else b"", places)
 
 
 def unpack_column(column: Column, counts: Sequence[int], group: int) -> list[Any]:
@@ -205,8 +205,9 @@ def _words(values: Any) -> tuple[list[Any], bytes]:
 
 
 def _unplace(column: Column, start: int, count: int) -> list[Any]:
+    words: list[Any] = msgspec.json.decode(column.words) if count else []
     if not column.places:
-        return column.words[start : start + count]
-    code, width = ("H", 2) if len(column.words) < 2**16 else ("I", 4)
+        return words[start : start + count]
+    code, width = ("H", 2) if len(words) < 2**16 else ("I", 4)
     places = _from_little(column.places[start * width : (start + count) * width], code)
-    return [column.words[place] for place in places]
+    return [words[place] for place in places]

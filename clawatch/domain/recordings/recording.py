@@ -146,14 +146,19 @@ class Recording(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.started_at + tick * self.tick_length
 
 
-_encode = msgspec.msgpack.Encoder().encode
-
-
 def pack(value: Any) -> bytes:
-    """As the body of a block."""
-    return zlib.compress(_encode(value), COMPRESSION)
+    """As the body of a block. JSON: it holds whatever a line may hold, integers of any size too."""
+    return zlib.compress(msgspec.json.encode(value), COMPRESSION)
 
 
 def unpack(body: bytes, type: Any) -> Any:
-    return msgspec.msgpack.decode(zlib.decompress(body), type=type)
+    return msgspec.json.decode(zlib.decompress(body), type=type)
 
+
+def pack_binary(value: Any) -> bytes:
+    """What holds bytes of its own."""
+    return zlib.compress(msgspec.msgpack.encode(value), COMPRESSION)
+
+
+def unpack_binary(body: bytes, type: Any) -> Any:
+    return msgspec.msgpack.decode(zlib.decompress(body), type=type)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from clawatch.domain.recordings.lines import Number, Parted
 from clawatch.domain.recordings.numbers import Column, Numbers, unpack_column, unpack_group
-from clawatch.domain.recordings.recording import Part, Recording, unpack
+from clawatch.domain.recordings.recording import Part, Recording, unpack_binary
 
 
 class Slice(Struct, frozen=True, kw_only=True):
@@ -69,12 +69,12 @@ class Chunk:
     """Some columns of a chunk, decoded once."""
 
     def __init__(self, bodies: Mapping[int, bytes]) -> None:
-        ticks = unpack(bodies[0], Numbers)
+        ticks = unpack_binary(bodies[0], Numbers)
         # As many numbers as there are differences, and the first.
         self.ticks: list[int] = unpack_group(ticks, [len(ticks.planes) // ticks.width + 1], 0)
         count = [len(self.ticks)]
         self._columns = {
-            key: unpack_column(unpack(body, Column), count, 0) for key, body in bodies.items() if key
+            key: unpack_column(unpack_binary(body, Column), count, 0) for key, body in bodies.items() if key
         }
 
     def value(self, key: int, tick: int) -> Number:

@@ -20,7 +20,7 @@ from clawatch.domain.recordings.numbers import (
     unpack_column,
     unpack_group,
 )
-from clawatch.domain.recordings.recording import Block, Kind, pack, unpack
+from clawatch.domain.recordings.recording import Block, Kind, pack_binary, unpack_binary
 
 SPAN_STEPS = 16_384
 """Steps that are put into their final form together."""
@@ -89,14 +89,14 @@ def pack_span(steps: Sequence[StagedStep], key: int, part: int) -> Iterator[Bloc
         state={name: pack_column([[s.state.get(name, MISSING) for s in group] for group in groups]) for name in names},
         actions=pack_column([[step.action for step in group] for group in groups]),
     )
-    yield Block(Kind.SPAN, key, part, pack(span))
+    yield Block(Kind.SPAN, key, part, pack_binary(span))
     if any(step.reasoning is not None for step in ordered):
         reasons = pack_column([[step.reasoning for step in group] for group in groups])
-        yield Block(Kind.REASONS, key, part, pack(reasons))
+        yield Block(Kind.REASONS, key, part, pack_binary(reasons))
 
 
 def unpack_span(body: bytes) -> Span:
-    span: Span = unpack(body, Span)
+    span: Span = unpack_binary(body, Span)
     return span
 
 
@@ -123,7 +123,7 @@ def trajectory_in(
     """One agent's steps from tick ``first`` to ``last``, inclusive; ``reasons`` are blocks by span."""
     steps: list[Step] = []
     for part, body in enumerate(spans):
-        told = unpack(reasons[part], Column) if part in reasons else None
+        told = unpack_binary(reasons[part], Column) if part in reasons else None
         steps += [step for step in steps_in(unpack_span(body), agent, told) if first <= step.tick <= last]
     steps.sort(key=attrgetter("tick"))
     return steps
