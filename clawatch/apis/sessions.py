@@ -53,6 +53,11 @@ class Session:
         """Frames that went out."""
         return self.out.sent
 
+    def admit(self, principal: Principal) -> None:
+        """Who it is has been settled; a message that said so does not count as one of theirs."""
+        self.principal = principal
+        self._rate = None if self.limits.messages is None else Buckets(self.limits.messages, capacity=1)
+
     def send(self, message: Any) -> None:
         self.send_frame(self.codec.encode(message))
 

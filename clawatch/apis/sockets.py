@@ -161,7 +161,7 @@ class _Life:
             raise _unauthenticated(str(error)) from None
         if principal is None:
             raise _unauthenticated("Invalid or missing API key")
-        self._session.principal = principal
+        self._session.admit(principal)
         return secret
 
     async def _first_secret(self, token: Callable[[Any], str | None]) -> str:

@@ -221,10 +221,10 @@ def _activity(agent: Agent, event: Event) -> Activity:
 
 
 def _activity_at_work(agent: Agent, event: Event) -> Activity:
-    """Of an agent that knows no turns: it runs as long as it says anything; only a heartbeat ends an error."""
+    """Of an agent that knows no turns: it runs as long as it says anything; only a beat ends an error."""
     match agent.activity:
         case Activity.ERROR:
-            return Activity.RUNNING if event.type is EventType.HEARTBEAT else Activity.ERROR
+            return Activity.RUNNING if event.type in _BEATS else Activity.ERROR
         case Activity.IDLE:
             return Activity.RUNNING if event.type in _WORKS else Activity.IDLE
         case Activity.PENDING:

@@ -11,7 +11,7 @@ from time import perf_counter
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
-from clawatch.access import Access
+from clawatch.access import Access, presented_secret
 from clawatch.apis.bodies import IN_FLIGHT, InFlight
 from clawatch.apis.callers import client_of, is_websocket, mark_client
 from clawatch.apis.envelopes import Refused, clawatch_envelope, problem_of
@@ -182,7 +182,7 @@ class Gate:
             return ANYONE
         principal = await self._access.identify(request)
         if principal is None:
-            raise unauthenticated()
+            raise unauthenticated(is_wrong=presented_secret(request) is not None)
         if not principal.may(route.scope):
             raise Forbidden(f"This needs a key with the scope {route.scope}")
         self._count(request, route, principal)

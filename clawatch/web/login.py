@@ -100,10 +100,10 @@ class Login:
             raise Forbidden("this must come from ClaWatch's own page")
 
 
-def unauthenticated() -> Refused:
-    return Refused(
-        401, "Invalid or missing API key", "unauthenticated", headers={"WWW-Authenticate": 'Bearer realm="ClaWatch"'}
-    )
+def unauthenticated(is_wrong: bool = False) -> Refused:
+    """``is_wrong``: a key or token was shown (https://www.rfc-editor.org/rfc/rfc6750#section-3)."""
+    challenge = 'Bearer realm="ClaWatch"' + (', error="invalid_token"' if is_wrong else "")
+    return Refused(401, "Invalid or missing API key", "unauthenticated", headers={"WWW-Authenticate": challenge})
 
 
 def page(name: str) -> Handler:
