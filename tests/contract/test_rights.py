@@ -114,6 +114,7 @@ TRIALS: dict[tuple[str, str], Trial] = {
             ("/aggregates", "/aggregates"),
         )
     },
+    ("GET", "/telemetry/metrics/{agent_id}"): Trial("/telemetry/metrics/{agent}"),
     ("POST", "/hooks/claude-code"): Trial("/hooks/claude-code?agent={agent}", HOOK),
     **{
         ("POST", f"{prefix}/v1/{signal}"): Trial(f"{path}/v1/{signal}", body, headers=JSON)
@@ -130,7 +131,7 @@ OPEN = {
     ("GET", "/costs"), ("GET", "/system"),
 }
 """Pages, which hold no data, and health. Which pages there are depends on what was built."""
-SOCKETS = {("GET", "/ws"), ("GET", "/api/v1/ws")}
+SOCKETS = {("GET", "/ws"), ("GET", "/api/v1/ws"), ("GET", "/telemetry")}
 
 Routes = dict[tuple[str, str], Route]
 
