@@ -12,7 +12,8 @@ from typing import Any
 
 import structlog
 
-from clawatch.app import Daemon, Kept, Relay, work
+from clawatch.app import Daemon, work
+from clawatch.assembly import Kept, Relay
 from clawatch.chores import forget_sessions
 from clawatch.config.loading import load
 from clawatch.domain.access import Principal, Scope

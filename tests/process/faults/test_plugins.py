@@ -359,7 +359,7 @@ async def test_a_part_that_cannot_be_opened_is_done_without_unless_the_configura
 async def test_a_part_that_hangs_while_it_opens_holds_up_the_start_for_a_while_only(
     tmp_path: Path, clock: FakeClock, teller_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clawatch.app.OPEN_WITHIN", 0.1)
+    monkeypatch.setattr("clawatch.assembly.OPEN_WITHIN", 0.1)
     plugins = tmp_path / "plugins"
     plugins.mkdir(mode=0o700)
     (plugins / "stuck_at_the_start.py").write_text(STUCK)
@@ -373,7 +373,7 @@ async def test_a_part_that_hangs_while_it_opens_holds_up_the_start_for_a_while_o
 async def test_a_source_that_floods_is_held_back_so_that_others_are_judged_in_time(
     tmp_path: Path, hook: Any, until: Until, teller_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clawatch.app.MOST_AHEAD", 2_000)
+    monkeypatch.setattr("clawatch.assembly.MOST_AHEAD", 2_000)
     plugins = tmp_path / "plugins"
     plugins.mkdir(mode=0o700)
     (plugins / "flood.py").write_text(FLOOD)
