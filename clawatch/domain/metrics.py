@@ -119,6 +119,23 @@ class Metrics:
         """Ask ``read`` whenever somebody gathers; it replaces an earlier reading of this name."""
         self._families[name] = _Described(kind, help, labels, read)
 
+    def counts(self, name: str) -> Reading:
+        """What a counter stands at; empty while nothing has been counted."""
+        described = self._families.get(name)
+        return dict(described.source.values) if described and isinstance(described.source, Counter) else {}
+
+    def total(self, name: str) -> float:
+        """A counter over all its labels."""
+        return sum(self.counts(name).values())
+
+    def observed(self, name: str) -> tuple[int, float]:
+        """How often a histogram has been given something, and the sum of it."""
+        described = self._families.get(name)
+        if described is None or not isinstance(described.source, Histogram):
+            return 0, 0.0
+        sample = described.source.sample()
+        return sample.buckets[-1][1], sample.value
+
     def _known(self, name: str, described: _Described) -> Counter | Gauge | Histogram | Read:
         return self._families.setdefault(name, described).source
 

@@ -122,6 +122,32 @@ TRIALS: dict[tuple[str, str], Trial] = {
         for signal, body in (("logs", LOGS), ("metrics", METRICS), ("traces", TRACES))
     },
 }
+TRIALS |= {
+    ("GET", "/api/v1/agents"): filtered("/api/v1/agents"),
+    ("GET", "/api/v1/agents/{agent_type}"): Trial("/api/v1/agents/{agent}"),
+    **{
+        ("POST", f"/api/v1/agents/{{agent_type}}/{verb}"): Trial(
+            f"/api/v1/agents/{{agent}}/{verb}", body, granted=frozenset({granted})
+        )
+        for verb, body, granted in (
+            ("start", None, 200), ("stop", None, 200),
+            ("learn", None, 409), ("execute", {"task": "forged"}, 409),  # yours is paused
+        )
+    },
+    ("GET", "/api/v1/tasks"): filtered("/api/v1/tasks?limit=1"),
+    ("POST", "/api/v1/tasks"): Trial("/api/v1/tasks", {"agentType": "forger", "prompt": "forged"}),
+    ("GET", "/api/v1/tasks/{task_id}"): Trial("/api/v1/tasks/{run}"),
+    ("POST", "/api/v1/tasks/{task_id}/cancel"): Trial("/api/v1/tasks/{run}/cancel"),
+    ("GET", "/api/v1/round-table"): filtered("/api/v1/round-table?limit=1"),
+    ("GET", "/api/v1/round-table/stats"): filtered("/api/v1/round-table/stats"),
+    ("GET", "/api/v1/round-table/providers"): filtered("/api/v1/round-table/providers"),
+    ("GET", "/api/v1/round-table/latest"): filtered("/api/v1/round-table/latest"),
+    ("GET", "/api/v1/round-table/{competition_id}"): Trial("/api/v1/round-table/{run}", granted=frozenset({404})),
+    ("POST", "/api/v1/round-table/compete"): Trial(
+        "/api/v1/round-table/compete", {"prompt": "forged"}, refused=frozenset({409}), granted=frozenset({409})
+    ),
+    ("GET", "/api/v1/monitoring/metrics"): filtered("/api/v1/monitoring/metrics"),
+}
 OPEN = {
     ("GET", "/"), ("GET", "/login"), ("GET", "/login.js"), ("GET", "/login.css"), ("POST", "/api/auth/login"),
     ("POST", "/api/auth/logout"), ("POST", "/api/auth/token"), ("GET", "/health"), ("GET", "/livez"),
@@ -131,7 +157,10 @@ OPEN = {
     ("GET", "/costs"), ("GET", "/system"),
 }
 """Pages, which hold no data, and health. Which pages there are depends on what was built."""
-SOCKETS = {("GET", "/ws"), ("GET", "/api/v1/ws"), ("GET", "/telemetry")}
+SOCKETS = {
+    ("GET", "/ws"), ("GET", "/api/v1/ws"), ("GET", "/telemetry"), ("GET", "/api/ws/{channel}"),
+    ("GET", "/ws/{channel}"),
+}
 
 Routes = dict[tuple[str, str], Route]
 
