@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse
+from clawatch_plugins.clawdnet import door as clawdnet
 
 PATIENCE = 5.0
 AT = "2026-01-30T12:00:00Z"
@@ -102,6 +103,17 @@ async def door(cw: Any) -> AsyncIterator[Door]:
         yield door
         for client in door.clients:
             await client.ws.close()
+
+
+@pytest.fixture
+def limits(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Other figures for the daemon that is started next."""
+
+    def shorten(**figures: Any) -> None:
+        made = clawdnet.SocketLimits
+        monkeypatch.setattr(clawdnet, "SocketLimits", lambda **given: made(**{**given, **figures}))
+
+    return shorten
 
 
 @pytest.fixture

@@ -13,17 +13,6 @@ from clawatch.domain.time import SECOND
 from clawatch.settings import RateLimit
 
 
-@pytest.fixture
-def limits(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Shorter times for the daemon that is started next."""
-
-    def shorten(**figures: Any) -> None:
-        made = clawdnet.SocketLimits
-        monkeypatch.setattr(clawdnet, "SocketLimits", lambda **given: made(**{**given, **figures}))
-
-    return shorten
-
-
 async def test_cn_01_02_a_first_frame_with_a_key_opens_the_stream(door: Any) -> None:
     """CN-01, CN-02: ``/telemetry`` without a token in its URL, then ``auth`` with an API key."""
     client = await door.connect()
