@@ -49,6 +49,19 @@ RELATION = {"agentId": "a", "type": "entity", "data": {"op": "updated", "relatio
 GAUGES = {"agentId": "a", "type": "metrics", "data": {"cpu_percent": 1.5, "memory_mb": 12, "messages_1h": 3}}
 EVENTS = [HEARTBEAT, CALL, COST, ERROR, STATUS, RUN, ENTITY, RELATION, GAUGES]
 
+RECORDING = [
+    {"kind": "recording", "node_id": "5e55a3d2-7f0b-4c0e-9d5f-1f0d2b3c4d5e", "keyframe_interval": 10, "metrics": ["m"],
+     "segments": ["s"], "regions": ["r"], "started_at": "2026-01-09T12:00:00Z", "tick_seconds": 60},
+    {"kind": "agent", "agent_id": "a", "persona_id": "p", "persona_name": "Ann", "segment": "s", "region": "r",
+     "initial_state": {"x": 0.5}, "key_influences": [{"type": "media", "impact": 0.2}]},
+    {"kind": "tick", "tick": 0, "metrics": {"m": 0.5}, "by_segment": {"m": {"s": 1}}, "by_region": {"m": {"r": None}},
+     "world_state": {"x": {"deep": [1, 2.5, None]}}},
+    {"kind": "step", "tick": 7, "agent_id": "a", "state": {"x": 0.7, "y": "z"}, "action": "adopted", "reasoning": "r"},
+    {"kind": "event", "id": "e", "tick": 3, "type": "t", "affected_agents": 5, "variable_changes": {"x": 0.1},
+     "impact_score": 0.08},
+    {"kind": "end", "aggregates": {"peak_tick": 0}},
+]
+
 
 def packed(value: Any) -> bytes:
     return json.dumps(value).encode()
@@ -89,6 +102,9 @@ SEEDS: dict[tuple[str, str], Seeds] = {
     ("POST", "/api/keys"): [
         (JSON, packed({"name": "k", "scopes": ["read", "ingest"], "agents": ["a*"], "user": "u", "expires": "30d"})),
     ],
+    ("POST", "/api/recordings"): [(LINES, b"\n".join(map(packed, RECORDING))), (LINES, packed(RECORDING[0]))],
+    ("POST", "/api/recordings/{id}/frames"): [(LINES, b"\n".join(map(packed, RECORDING[1:])))],
+    ("POST", "/api/recordings/{id}/complete"): [(JSON, packed({"aggregates": {"peak_tick": 95}}))],
     ("POST", "/api/auth/login"): [(JSON, packed({"code": "x" * 43}))],
 }
 PATHS = ["a", "{alert}", "{command}", "..", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "a%00b", "%ff%fe", "a" * 300,
