@@ -133,7 +133,7 @@ class Tail:
         found, self.folders = self._folder.walk()
         if not self.folders:
             return  # the folder is not there, or not now
-        self._carry_moved(found, now)
+        self._carry_moved(found)
         for path, one in found.items():
             file = self._files.get(path)
             if file is None:
@@ -193,7 +193,7 @@ class Tail:
         is_unread = file.position.offset == 0 and file.position.past == one.size
         return is_unread and one.mtime < (now - self._followed.since) * 1_000_000
 
-    def _carry_moved(self, found: Mapping[str, Seen], now: Millis) -> None:
+    def _carry_moved(self, found: Mapping[str, Seen]) -> None:
         """A file under a new name is where it was."""
         moved = {
             (file.position.device, file.position.inode): path
