@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from clawatch.domain.events import Event
 from clawatch.domain.time import SECOND, Millis
 from clawatch.ports import ClaWatchError, Core
 from clawatch_plugins.openclaw.audit import read_ledger
 from clawatch_plugins.openclaw.database import Stamp, is_orphaned, stamp
-from clawatch_plugins.openclaw.databases import SLACK, Database, Place, Unreadable
+from clawatch_plugins.openclaw.databases import Database, Place, Unreadable
 from clawatch_plugins.openclaw.places import Home, ledger, stores
 
 FIND_EVERY = 2.0
@@ -108,22 +110,16 @@ class Databases:
 
     async def _read_database(self, database: Database, marks: dict[str, str]) -> None:
         mark = f"database:{database.path.relative_to(self._home.path)}"
-        place = Place(self._start(marks.get(mark, "")) - 1)
+        place = _place(marks.get(mark, "")) or Place(floor=self._since)
         while True:
             page = await asyncio.to_thread(database.read, place)
             await self._take(page.events)
             if page.next != place:
-                marks[mark] = str(page.next.created_at)
+                marks[mark] = msgspec.json.encode(page.next).decode()
                 await self._core.marks.write(self._source, {mark: marks[mark]})
             place = page.next
             if not page.has_more:
                 return
-
-    def _start(self, mark: str) -> Millis:
-        known = 0
-        with suppress(ValueError):
-            known = int(mark or 0)
-        return max(known - SLACK, self._since) if known else self._since
 
     async def _read_ledger(self, path: Path, marks: dict[str, str]) -> None:
         mark = "ledger"
@@ -141,3 +137,8 @@ class Databases:
                 return
 
 
+def _place(mark: str) -> Place | None:
+    try:
+        return msgspec.json.decode(mark, type=Place) if mark else None
+    except ValueError:
+        return None

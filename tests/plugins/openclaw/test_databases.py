@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from clawatch_plugins.openclaw.audit import read_ledger
 from clawatch_plugins.openclaw.database import is_orphaned
-from clawatch_plugins.openclaw.databases import SLACK, Database, Place, Unreadable
+from clawatch_plugins.openclaw.databases import Database, Place, Unreadable
 
 from clawatch.domain.events import EventType
 from clawatch.domain.time import HOUR
 
 AT = 1_782_896_400_000
-START = Place(0)
+START = Place()
 
 
 def database_of(disk: Any) -> Database:
@@ -38,7 +38,7 @@ def read_elsewhere(root: Path) -> str:
         "from clawatch_plugins.openclaw.audit import read_ledger\n"
         "from clawatch_plugins.openclaw.databases import Database, Place\n"
         "database = Database(root / 'agents/main/agent/openclaw-agent.sqlite', 'openclaw', 'main', False)\n"
-        "events = database.read(Place(0)).events, read_ledger(root / 'state/openclaw.sqlite', 'openclaw', 0, 0)[0]\n"
+        "events = database.read(Place()).events, read_ledger(root / 'state/openclaw.sqlite', 'openclaw', 0, 0)[0]\n"
         "print(*map(len, events))"
     )
     run = subprocess.run([sys.executable, "-c", code, str(root)], capture_output=True, text=True, timeout=60)
@@ -50,7 +50,7 @@ def test_rows_are_read_as_the_lines_that_they_hold(disk: Any) -> None:
     disk.insert("s-1", disk.header("s-1", AT), disk.user("e1", AT), disk.answer("e2", AT), at=AT)
     page = database_of(disk).read(START)
     assert [event.type for event in page.events] == [EventType.MESSAGE, EventType.COST]
-    assert page.next.created_at == AT
+    assert (page.next.newest, page.has_more) == (AT, False)
 
 
 def test_only_what_is_new_is_told_again(disk: Any) -> None:
@@ -58,7 +58,7 @@ def test_only_what_is_new_is_told_again(disk: Any) -> None:
     disk.insert("s-1", disk.user("e1", AT), at=AT)
     place = database.read(START).next
     disk.insert("s-1", disk.answer("e2", AT + 5), at=AT + 5)
-    again = database.read(Place(place.created_at - SLACK))
+    again = database.read(place)
     assert [event.id for event in again.events] == ["s-1:e2"]
 
 
@@ -67,7 +67,36 @@ def test_a_writer_that_was_slower_is_not_missed(disk: Any) -> None:
     disk.insert("s-1", disk.user("e1", AT), at=AT)
     place = database.read(START).next
     disk.insert("s-2", disk.user("e1", AT - 500), at=AT - 500)
-    assert [event.session_id for event in database.read(Place(place.created_at - SLACK)).events] == ["s-2"]
+    assert [event.session_id for event in database.read(place).events] == ["s-2"]
+
+
+def test_rows_that_took_the_place_of_the_newest_are_not_missed(disk: Any) -> None:
+    database = database_of(disk)
+    disk.insert("s-1", *(disk.user(f"e{number}", AT) for number in range(9)), at=AT)
+    place = database.read(START).next
+    disk.database().execute("DELETE FROM transcript_events")
+    disk.insert("s-1", disk.user("e8", AT), disk.user("new", AT + 5), at=AT + 5)
+    assert [event.id for event in database.read(place).events] == ["s-1:new"]
+    assert [event.id for event in database_of(disk).read(place).events] == ["s-1:e8", "s-1:new"]
+
+
+def test_what_was_made_before_the_floor_is_passed_by_once(disk: Any) -> None:
+    disk.insert("s-1", disk.user("old", AT), at=AT)
+    disk.insert("s-1", disk.user("new", AT + HOUR), at=AT + HOUR)
+    page = database_of(disk).read(Place(floor=AT + 1))
+    assert ([event.id for event in page.events], page.next.floor) == (["s-1:new"], 0)
+
+
+@pytest.mark.parametrize(("reason", "counted"), [("fork", 1), ("compaction", 1), ("reset", 2)])
+def test_a_session_that_begins_with_copies_counts_what_is_its_own(disk: Any, reason: str, counted: int) -> None:
+    connection = disk.database()
+    for column in ("previous_session_id TEXT", "reason TEXT", "created_at INTEGER"):
+        connection.execute(f"ALTER TABLE session_windows ADD COLUMN {column}")
+    connection.execute(
+        "INSERT INTO session_windows VALUES ('s-2', 'agent:main:main', 0, '', 's-1', ?, ?)", (reason, AT + 100)
+    )
+    disk.insert("s-2", disk.answer("e1", AT), disk.answer("e2", AT + 200), at=AT + 200)
+    assert len(database_of(disk).read(START).events) == counted
 
 
 def test_many_rows_come_a_page_at_a_time(disk: Any) -> None:

@@ -42,7 +42,7 @@ class Both:
         self.written: dict[str, list[dict[str, Any]]] = {session: [] for session in SESSIONS}
         self.all: dict[str, list[dict[str, Any]]] = {session: [] for session in SESSIONS}
         self.clock = AT
-        self.place = Place(0)
+        self.place = Place()
         self.reader = self._reader()
 
     def _reader(self) -> Database:
@@ -71,10 +71,9 @@ class Both:
     def restart(self) -> None:
         """Nothing is remembered but the mark."""
         self.reader = self._reader()
-        self.place = Place(max(0, self.place.created_at - 60_000))
 
     def read(self) -> list[Event]:
-        page = self.reader.read(Place(max(0, self.place.created_at - 60_000)))
+        page = self.reader.read(self.place)
         self.place = page.next
         return page.events
 
