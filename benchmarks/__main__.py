@@ -1,4 +1,4 @@
-"""``python -m benchmarks [ingest|latency|reads|memory|fanout|tail|recordings]``: measure, and print a table."""
+"""``python -m benchmarks [ingest|latency|reads|memory|fanout|tail|otlp|recordings]``: measure, and print a table."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from benchmarks import fanout, ingest, latency, machine, memory, reads, recordings, tail
+from benchmarks import fanout, ingest, latency, machine, memory, otlp, reads, recordings, tail
 from benchmarks.table import Row, show
 
 Measure = Callable[[Path, int], Coroutine[Any, Any, list[Row]]]
 MEASURES: dict[str, Measure] = {
     "ingest": ingest.measure, "latency": latency.measure, "reads": reads.measure, "memory": memory.measure,
     "recordings": recordings.measure,
-    "fanout": fanout.measure, "tail": tail.measure,
+    "fanout": fanout.measure, "tail": tail.measure, "otlp": otlp.measure,
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -31,6 +32,8 @@ class Plan(msgspec.Struct, kw_only=True):
     """Requests a second, spread evenly; 0: as many as it answers."""
     agents: int = bodies.AGENTS
     is_keyed: bool = True
+    spans: str = ""
+    """OpenTelemetry spans rather than events: ``agents`` (see ``spans``) or ``internal``."""
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -158,21 +161,27 @@ def _requests(plan: Plan) -> Iterator[bytes]:
     """Whole requests, the first few thousand of which are made beforehand: they cost the client nothing then."""
     made = _made(plan)
     ready = [next(made) for _ in range(0 if plan.rate else round(40_000 * plan.seconds / plan.batch))]
-    yield from ready
-    yield from made
+    return chain(ready, made)
 
 
 def _made(plan: Plan) -> Iterator[bytes]:
     address = urlsplit(plan.url)
-    head = f"POST /api/events HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
+    path, media = ("/v1/traces", "application/x-protobuf") if plan.spans else ("/api/events", "application/json")
+    head = f"POST {path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: {media}\r\n"
     if plan.key:
         head += f"X-ClaWatch-Key: {plan.key}\r\n"
-    if plan.batch == 1:
-        made = bodies.singles(plan.run, plan.agents, plan.is_keyed)
-    else:
-        made = bodies.batches(plan.run, plan.batch, plan.agents, plan.is_keyed)
-    for body in made:
+    for body in _bodies(plan):
         yield f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _bodies(plan: Plan) -> Iterator[bytes]:
+    if plan.spans:
+        from benchmarks import spans
+
+        return spans.agents_requests(plan.batch) if plan.spans == "agents" else spans.internal_requests(plan.batch)
+    if plan.batch == 1:
+        return bodies.singles(plan.run, plan.agents, plan.is_keyed)
+    return bodies.batches(plan.run, plan.batch, plan.agents, plan.is_keyed)
 
 
 def main() -> None:

@@ -41,6 +41,9 @@ def number(attributes: Mapping[str, Any], key: str) -> float | None:
 
 def count(attributes: Mapping[str, Any], key: str) -> int | None:
     """A whole number from 0 to MAX_COUNT, perhaps written as a string."""
+    told = attributes.get(key)
+    if told is None or (type(told) is int and 0 <= told <= MAX_COUNT):
+        return told  # mostly, and told in no time
     value = number(attributes, key)
     return None if value is None or value > MAX_COUNT else round(value)
 
@@ -55,6 +58,8 @@ def flag(attributes: Mapping[str, Any], key: str) -> bool | None:
 
 def dollars(value: Any) -> Nanos | None:
     """A number of dollars as nano-dollars; None when it is none, or beyond belief."""
+    if value is None:
+        return None
     amount = number({"": value}, "")
     try:
         return None if amount is None else nanos(amount)

@@ -26,7 +26,6 @@ _CACHE_WRITE = (
     "gen_ai.usage.cache_write.input_tokens", "gen_ai.usage.cache_creation.input_tokens",
     "gen_ai.usage.cache_creation_input_tokens",
 )
-_COST = ("operation.cost", "gen_ai.usage.cost")
 
 
 def model_of(attributes: Mapping[str, Any]) -> str:
@@ -42,7 +41,7 @@ def provider_of(attributes: Mapping[str, Any]) -> str | None:
 def usage_of(attributes: Mapping[str, Any]) -> Usage | None:
     """Usage of one call; None when it tells none."""
     told = first(attributes, _INPUT), first(attributes, _OUTPUT)
-    cost = next((amount for key in _COST if (amount := dollars(attributes.get(key))) is not None), None)
+    cost = dollars(attributes.get("operation.cost", attributes.get("gen_ai.usage.cost")))
     if told == (None, None) and cost is None:
         return None
     return inclusive(
@@ -91,4 +90,8 @@ def model_content(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 def first(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
     """The count under the first key that has one."""
-    return next((told for key in keys if (told := count(attributes, key)) is not None), None)
+    for key in keys:
+        told = count(attributes, key)
+        if told is not None:
+            return told
+    return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from clawatch.apis.telemetry import MAX_RECORDS, BadTelemetry, Item, OtlpSignal
@@ -121,6 +122,7 @@ def _varint(body: bytes, at: int) -> tuple[int, int]:
     raise ValueError
 
 
+@lru_cache
 def _parsers(signal: OtlpSignal) -> tuple[Parse, Parse, Parse]:
     from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord

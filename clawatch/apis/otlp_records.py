@@ -206,18 +206,18 @@ def _value(value: Any, form: Form) -> Any:
         return None
     content = getattr(value, field)
     match field:
+        case "string_value" | "bool_value":
+            return content
         case "int_value":
-            return _integer(content)
+            return content if type(content) is int else _integer(content)
         case "double_value":
-            return _float(content)
+            return content if type(content) is float else _float(content)
         case "array_value":
             return [_value(item, form) for item in content.values or ()]
         case "kvlist_value":
             return _attributes(content.values, form)
-        case "bytes_value":
-            return form.bytes_text(content)
         case _:
-            return content
+            return form.bytes_text(content)
 
 
 def _millis(nanos: int | float | str | None) -> Millis:

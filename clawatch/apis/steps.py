@@ -26,6 +26,8 @@ from clawatch.domain.time import Millis
 
 SOURCE = "otlp"
 _MAX_STAGED = 10_000
+_TURN = 32
+"""Records after which others may have theirs."""
 
 
 class StepKind(StrEnum):
@@ -124,7 +126,7 @@ class Steps:
         read = read or self._read
         told: list[tuple[Told, Step]] = []
         batches: dict[str, Batch] = {}
-        for record in records:
+        for number, record in enumerate(records):
             batch = batches.get(record.trace_id)
             if batch is None:
                 batch = batches[record.trace_id] = Batch(record.trace_id, Trace())
@@ -132,7 +134,8 @@ class Steps:
             _see(batch.seen, record, step)
             if step is not None and step.kind is not StepKind.NAME:
                 told.append((record, step))
-            yield None
+            if number % _TURN == 0:
+                yield None
         known: Known = {}
         for record, step in told:
             event = self._event(record, step, batches[record.trace_id], known, now)

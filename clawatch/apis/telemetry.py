@@ -114,6 +114,12 @@ class SpanRecord(Struct, frozen=True, gc=False, kw_only=True):
 Record = LogRecord | MetricPoint | SpanRecord
 
 
+def plain(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """All attributes, read: what looks at many of them is quicker so."""
+    found: Mapping[str, Any] = getattr(attributes, "all", attributes)
+    return found
+
+
 class Item(NamedTuple):
     """A log record, metric or span as it came, with the resource and the scope it came under."""
 

@@ -19,7 +19,7 @@ from clawatch.apis.genai import (
 )
 from clawatch.apis.identity import session_of
 from clawatch.apis.steps import Step, StepKind
-from clawatch.apis.telemetry import LogRecord, SpanRecord
+from clawatch.apis.telemetry import LogRecord, SpanRecord, plain
 
 DETAILS = "gen_ai.client.inference.operation.details"
 """The one log event that tells a whole call; it comes beside the call's span, and the two are one report."""
@@ -27,7 +27,7 @@ DETAILS = "gen_ai.client.inference.operation.details"
 
 def read(record: SpanRecord | LogRecord) -> Step | None:
     """The step; None for everything else."""
-    told = record.attributes
+    told = plain(record.attributes)
     operation = text(told, OPERATION)
     if operation is None or (isinstance(record, LogRecord) and record.name != DETAILS):
         return None

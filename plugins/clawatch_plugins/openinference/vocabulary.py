@@ -16,7 +16,7 @@ from clawatch.apis.contents import args_hash, content
 from clawatch.apis.genai import inclusive
 from clawatch.apis.identity import session_of
 from clawatch.apis.steps import Step, StepKind, Steps
-from clawatch.apis.telemetry import SpanRecord
+from clawatch.apis.telemetry import SpanRecord, plain
 from clawatch.domain.events import Event, Tool, Usage
 from clawatch.domain.time import Millis
 
@@ -50,7 +50,7 @@ class OpenInference:
 
 def read(span: SpanRecord) -> Step | None:
     """The step a span stands for; None for chains, retrievers and the like."""
-    told = span.attributes
+    told = plain(span.attributes)
     kind = _KINDS.get((text(told, _SPAN_KIND) or "").upper())
     if kind is None:
         return None

@@ -26,7 +26,7 @@ from clawatch.apis.genai import (
 )
 from clawatch.apis.identity import session_of
 from clawatch.apis.steps import Step, StepKind, Steps
-from clawatch.apis.telemetry import SpanRecord
+from clawatch.apis.telemetry import SpanRecord, plain
 from clawatch.domain.events import Event, Tool, Usage
 from clawatch.domain.time import Millis
 
@@ -67,7 +67,7 @@ class OpenLlmetry:
 
 def read(span: SpanRecord) -> Step | None:
     """The step a span stands for; None for workflows and tasks."""
-    told = span.attributes
+    told = plain(span.attributes)
     kind = _kind(told)
     if kind is None:
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -269,3 +271,18 @@ async def test_codex_s_refused_requests_are_errors(watcher: Any, tools: SimpleNa
     await watcher.otlp("logs", [{"resource": resource, "scopeLogs": [{"logRecords": records}]}])
     agent = watcher.agents()["codex:conversation-1"]
     assert (agent.error_count, agent.status, agent.turn) == (1, Status.ERROR, Turn.OPEN)
+
+
+# -- a stranger's
+
+
+async def test_the_documented_vocabulary_works_as_a_stranger_s_plugin(tools: SimpleNamespace, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "plugins.md").read_text()
+    (code,) = re.findall(r'```python\n("""my_tracer\.py.*?)```', page, re.DOTALL)
+    plugins = tmp_path / "plugins"
+    plugins.mkdir(mode=0o700)
+    (plugins / "my_tracer.py").write_text(code)
+    told = {"my.model": "gpt-4o-mini", "my.in": 1000, "my.out": 100, "my.agent": "writer"}
+    async with tools.watching({"plugins": {"directory": str(plugins)}}) as watcher:
+        await watcher.otlp("traces", tools.spans([tools.span("my.call", "1", told)], "my-tracer", service_name="svc"))
+        assert watcher.agents()["svc/writer"].tokens == 1100
