@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, TypeVar
 
-import msgspec
 from aiohttp import web
 
 from clawatch.apis.bodies import read_json
@@ -19,6 +18,7 @@ T = TypeVar("T")
 MAX_BODY = 64 * 1024
 LONGEST_PROMPT = 10_000
 LONGEST_WORD = 200
+DEEPEST = 50
 _DIGITS = 9
 
 
@@ -88,9 +88,16 @@ def checked_names(name: str, words: Iterable[str] | None) -> list[str] | None:
 
 
 def parameters_of(value: dict[str, Any]) -> dict[str, Any]:
-    """What goes to the agent as it is. Refused is what could not be written down: it will stand within other values."""
-    try:
-        msgspec.json.encode([[[[[[value]]]]]])
-    except (RecursionError, ValueError, OverflowError):
-        raise unprocessable("parameters: nested too deeply, or a number is too large") from None
-    return value
+    """What goes to the agent as it is. It will stand within other values, so it is refused when nested too deeply."""
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in _within(outer)]
+        if not level:
+            return value
+    raise unprocessable(f"parameters: nested more than {DEEPEST} deep")
+
+
+def _within(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
