@@ -88,6 +88,8 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tokens: int | None = None
     """The total where the parts are not known (the seed's ``tokenCount``)."""
     provider: str | None = None
+    cache_write_1h: int = 0
+    """The part of ``cache_write`` that is kept for an hour, which some providers charge more for; only priced by."""
 
     @property
     def total(self) -> int:

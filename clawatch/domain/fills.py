@@ -11,7 +11,7 @@ from clawatch.domain.events import Event, Tool, Usage
 
 _EVENT = ("error", "latency_ms", "revenue", "activity")
 _TOOL = ("args_hash", "result_hash", "args_size", "result_size", "ok")
-_TOKENS = ("input", "output", "cache_read", "cache_write", "tokens")
+_TOKENS = ("input", "output", "cache_read", "cache_write", "tokens", "cache_write_1h")
 _MOST_KEYS = 200
 """An event's data grows to about this many keys by being completed, however often that is tried."""
 

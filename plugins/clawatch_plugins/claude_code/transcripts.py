@@ -286,6 +286,7 @@ def _whole(told: Mapping[str, Any], output: int, entry: Entry) -> Usage:
         output=output,
         cache_read=cache_read,
         cache_write=cache_write,
+        cache_write_1h=count(table(told, "cache_creation"), "ephemeral_1h_input_tokens") or 0,
     )
 
 

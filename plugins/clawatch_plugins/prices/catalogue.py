@@ -23,7 +23,7 @@ _PROVIDERS = {
     "x_ai": "x-ai",
 }
 """OpenTelemetry's ``gen_ai.provider.name`` where the catalogue's differs."""
-_KEYS = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
+_KEYS = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok", "cache_write_1h_mtok")
 
 Key = tuple[str, str | None, int]
 
@@ -61,7 +61,7 @@ def _provider(name: str | None) -> str | None:
 
 def _tariff_of(prices: Any) -> Tariff | None:
     """None for models that are not priced by tokens at all; embeddings have no output, and no price for it."""
-    told = [getattr(prices, key) for key in _KEYS]
+    told = [getattr(prices, key, None) for key in _KEYS]
     if told[0] is None and told[1] is None:
         return None
     starts = sorted({tier.start for price in told for tier in getattr(price, "tiers", ())}, reverse=True)

@@ -22,6 +22,8 @@ class Tariff(Struct, frozen=True):
     output: int
     cache_read: int
     cache_write: int
+    cache_write_1h: int = 0
+    """What is kept for an hour."""
     above: tuple[tuple[int, Tariff], ...] = ()
     """Highest threshold first."""
 
@@ -33,15 +35,18 @@ class PerMillion(Struct, frozen=True):
     output: Decimal | None
     cache_read: Decimal | None = None
     cache_write: Decimal | None = None
+    cache_write_1h: Decimal | None = None
 
 
 def tariff(prices: PerMillion, above: tuple[tuple[int, Tariff], ...] = ()) -> Tariff:
     """The prices as unit prices."""
+    write = prices.input if prices.cache_write is None else prices.cache_write
     return Tariff(
         _unit(prices.input),
         _unit(prices.output),
         _unit(prices.input if prices.cache_read is None else prices.cache_read),
-        _unit(prices.input if prices.cache_write is None else prices.cache_write),
+        _unit(write),
+        _unit(write if prices.cache_write_1h is None else prices.cache_write_1h),
         above,
     )
 
@@ -56,11 +61,13 @@ def price(usage: Usage, tariff: Tariff) -> Nanos:
     """What the usage costs. Its ``input`` includes cached tokens."""
     unit = next((higher for start, higher in tariff.above if usage.input > start), tariff)
     plain = max(0, usage.input - usage.cache_read - usage.cache_write)
+    for_an_hour = min(usage.cache_write_1h, usage.cache_write)
     femtos = (
         plain * unit.input
         + usage.output * unit.output
         + usage.cache_read * unit.cache_read
-        + usage.cache_write * unit.cache_write
+        + (usage.cache_write - for_an_hour) * unit.cache_write
+        + for_an_hour * unit.cache_write_1h
     )
     return (femtos + _FEMTOS_PER_NANO // 2) // _FEMTOS_PER_NANO
 

@@ -117,6 +117,16 @@ def test_an_answer_told_in_several_lines_counts_its_last() -> None:
     assert events[-1].turn is Turn.CLOSED
 
 
+def test_what_is_cached_for_an_hour_is_told_apart() -> None:
+    told = answer(1)
+    told["message"]["usage"] |= {
+        "cache_creation_input_tokens": 9, "cache_creation": {"ephemeral_1h_input_tokens": 7},
+    }  # fmt: skip
+    [event] = read([told])
+    assert event.usage is not None
+    assert (event.usage.input, event.usage.cache_write, event.usage.cache_write_1h) == (24, 9, 7)
+
+
 def test_a_reader_goes_on_from_its_note() -> None:
     first = Transcript("a.jsonl", "", heard())
     list(first.read(Line(json.dumps(answer(1)).encode(), 0)))

@@ -37,6 +37,13 @@ def test_it_agrees_with_what_claude_code_said_of_the_same_call(prices: Prices) -
     assert cost(prices, "claude-opus-5-5", provider="anthropic", **used) == 8_144_000
 
 
+@pytest.mark.parametrize(("for_an_hour", "dollars"), [(0, 5), (1_000_000, 8), (400_000, 6.2), (9_000_000, 8)])
+def test_what_is_cached_for_an_hour_costs_more(prices: Prices, for_an_hour: int, dollars: float) -> None:
+    used = {"input": 1_000_000, "cache_write": 1_000_000, "cache_write_1h": for_an_hour}
+    assert cost(prices, "claude-opus-5-5", **used) == dollars * 10**9
+    assert cost(prices, "gpt-5.1", **used) == 1_250_000_000, "where the catalogue makes no difference"
+
+
 @pytest.mark.parametrize("model", ["gpt-5.1", "gpt-4o-mini-2024-07-18", "gemini-2.5-pro", "claude-sonnet-4-5"])
 @pytest.mark.parametrize("input", [10, 150_000, 200_000, 200_001, 900_000])
 def test_it_agrees_with_the_catalogue_on_every_tier(prices: Prices, model: str, input: int) -> None:
