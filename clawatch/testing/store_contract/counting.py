@@ -84,6 +84,13 @@ class CountingContract:
         assert cost_of(await store.costs(None, None, ("*",))) == 1_000_000_000
         assert (await sums(store, "a")).events == 3
 
+    async def test_what_files_tell_counts_only_where_telemetry_tells_nothing(self, store: StorePort) -> None:
+        await store.append([spend(usd=3.0, session_id="s", rank=-1), spend(session_id="read", rank=-1)], NOW)
+        assert cost_of(await store.costs(None, None, ("*",))) == 4_000_000_000
+        await store.append([spend(usd=2.0, session_id="s", rank=1), spend(usd=9.0, session_id="s", rank=-1)], NOW)
+        assert cost_of(await store.costs(None, None, ("*",))) == 3_000_000_000
+        assert (await agent_named(store, "a")).cost == 3_000_000_000
+
     async def test_signals_are_ranked_within_their_session_only(self, store: StorePort) -> None:
         await store.append(
             [spend(session_id="s1", rank=3), spend(session_id="s2", rank=1), spend("b", session_id="s1", rank=1)], NOW
