@@ -23,6 +23,8 @@ from clawatch.domain.time import Millis
 
 _NANOS_PER_MILLI = 1_000_000
 _MAX_DIGITS = 20
+_LATEST: Millis = 2**53
+"""No clock is that wrong, and every store can hold it."""
 _VALUES = ("string_value", "bool_value", "int_value", "double_value", "array_value", "kvlist_value", "bytes_value")
 _DATA = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 _NUMBERS = ("as_double", "as_int")
@@ -74,7 +76,7 @@ def _log(log: Any, resource: Attributes, scope: str, form: Form) -> tuple[LogRec
         resource=resource,
         scope=scope,
         name=name if isinstance(name, str) and name else log.event_name or "",
-        at=nanos // _NANOS_PER_MILLI,
+        at=min(nanos // _NANOS_PER_MILLI, _LATEST),
         attributes=attributes,
         body=_value(log.body, form),
         severity=_integer(log.severity_number),
@@ -221,7 +223,7 @@ def _value(value: Any, form: Form) -> Any:
 
 
 def _millis(nanos: int | float | str | None) -> Millis:
-    return max(0, _integer(nanos) // _NANOS_PER_MILLI)
+    return min(max(0, _integer(nanos) // _NANOS_PER_MILLI), _LATEST)
 
 
 def _integer(number: int | float | str | None) -> int:

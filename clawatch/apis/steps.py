@@ -174,12 +174,17 @@ class Steps:
         event = _made(record, step, who, self._rank, now, session)
         if self._are_hidden:
             event = replace(event, is_hidden=True)
+        if step.agent is None and agent is not None:
+            # It may have been stored for the process, in a life of ours that remembered another part of the trace.
+            process = self._whose(record.resource, record.attributes, self._kind, None, step.session)
+            if process.agent_id != who.agent_id:
+                event = replace(event, id=_id(record), instead_of=process.agent_id)
         if step.kind is StepKind.AGENT:
             self._stage(Staged(event, batch))
         elif who.agent_id in self._runners:
             event = _opening(event, record)
         elif is_open and not who.is_named:
-            event = replace(event, id=f"span:{record.trace_id}:{record.span_id}")
+            event = replace(event, id=_id(record))
             batch.waits = True
             self._stage(Staged(event, batch, waiting=Waiting(_place(record), record.resource, event)))
         return event
@@ -215,6 +220,10 @@ def _see(seen: Trace, record: Told, step: Step | None) -> None:
     seen.parents[record.span_id] = record.parent_id
     if step is not None and step.agent is not None and step.kind in (StepKind.AGENT, StepKind.NAME):
         seen.runs[record.span_id] = Run(step.agent, record.started, record.at)
+
+
+def _id(record: Told) -> str:
+    return f"span:{record.trace_id}:{record.span_id}"
 
 
 def _place(record: Told) -> Place:

@@ -203,8 +203,8 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="event", 
     is_inferred: bool = False
     """Concluded by ClaWatch rather than said by the agent: never a sign of life."""
     instead_of: str | None = None
-    """The agent it was stored for under the same ``id``, before it was known whose it is: what it counted there is
-    taken back."""
+    """The agent it may have been stored for under the same ``id``, before it was known whose it is: what it counted
+    there is taken back, and it is not taken for that agent's again."""
     is_moved: bool = False
     """It has been found to be another agent's, and counts nothing here."""
 
@@ -238,7 +238,7 @@ def idents(event: Event) -> tuple[Ident, ...]:
 
 
 def asked_for(event: Event) -> tuple[Ident, ...]:
-    """The names that a store looks up before it posts an event: its own, and that of the one it is instead of."""
+    """All names of an event: its own, and that of the one it is instead of, by which it must not come again."""
     if event.instead_of is None or event.id is None:
         return idents(event)
     return (*idents(event), ident_of(event.instead_of, event.id))

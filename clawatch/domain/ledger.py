@@ -18,7 +18,18 @@ from clawatch.domain.agents import Agent, enrol, fold, with_control, with_sessio
 from clawatch.domain.alerts import Alert
 from clawatch.domain.commands import Command, CommandState, CommandType
 from clawatch.domain.deliveries import Outgoing
-from clawatch.domain.events import Activity, Counter, Event, EventType, Ident, Origin, Usage, ident_of, idents
+from clawatch.domain.events import (
+    Activity,
+    Counter,
+    Event,
+    EventType,
+    Ident,
+    Origin,
+    Usage,
+    asked_for,
+    ident_of,
+    idents,
+)
 from clawatch.domain.fills import fill
 from clawatch.domain.gauges import LATENCY, MOST_GAUGES, Gauge, billionths, is_kept, is_rolling, reading
 from clawatch.domain.journal import (
@@ -120,7 +131,6 @@ class Posting:
         """
         if event.instead_of is not None:
             self._take_back(event.instead_of, event.id)
-            event = replace(event, instead_of=None)
         if names is None:
             names = idents(event)
         for name in names:
@@ -134,7 +144,7 @@ class Posting:
             event = self._settle_counters(event)
         counted = self._count(event)
         seq = self._write(event, EntryKind.EVENT, event.agent_id, counted)
-        for name in names:
+        for name in names if event.instead_of is None else asked_for(event):
             self.idents[name] = seq
         self._book(event.agent_id, counted)
         if event.gauges:

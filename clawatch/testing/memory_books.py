@@ -14,7 +14,7 @@ from clawatch.domain.agents import Agent
 from clawatch.domain.alerts import Alert, AlertState, Silence
 from clawatch.domain.commands import Command
 from clawatch.domain.deliveries import Outgoing
-from clawatch.domain.events import Event, Ident, idents
+from clawatch.domain.events import Event, Ident, asked_for
 from clawatch.domain.gauges import Gauge
 from clawatch.domain.journal import Entry, Measures
 from clawatch.domain.ledger import Cell, CounterState, Posting, SessionKey
@@ -199,7 +199,7 @@ class MemoryBooks:
         self.completed.pop(entry.seq, None)
         self.kept = replace(self.kept, events=max(self.kept.events, entry.at + 1))
         if isinstance(entry.body, Event):
-            for ident in idents(entry.body):
+            for ident in asked_for(entry.body):
                 if self.idents.get(ident) == entry.seq:
                     del self.idents[ident]
 

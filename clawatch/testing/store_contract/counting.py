@@ -172,8 +172,10 @@ class CountingContract:
         assert [one.is_new for one in appended] == [False]
         assert cost_of(await store.costs(None, None, ("*",))) == 1_000_000_000
 
-    async def test_a_report_instead_of_one_that_never_came_is_a_report(self, store: StorePort) -> None:
+    async def test_a_report_instead_of_one_that_comes_only_afterwards_counts_once(self, store: StorePort) -> None:
         await store.append([replace(spend("b", usd=1.0, id="1"), instead_of="a")], NOW)
+        appended = await store.append([spend("a", usd=1.0, id="1", session_id="s", call_id="c")], NOW)
+        assert [one.is_new for one in appended] == [False]
         assert cost_of(await store.costs(None, None, ("*",))) == 1_000_000_000
 
     # -- sums

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from clawatch.domain.events import idents
+from clawatch.domain.events import asked_for
 from clawatch.domain.time import DAY, HOUR, MINUTE, Millis
 from clawatch.ports import RetentionPolicy
 from clawatch_plugins.sqlite.codec import event_from
@@ -52,7 +52,7 @@ def _prune_journal(tx: Transaction, cutoff: Millis, budget: int) -> int:
     rows = con.execute("SELECT seq, body FROM journal WHERE seq BETWEEN ? AND ? AND kind = 'event'", bounds)
     con.executemany(
         "DELETE FROM idents WHERE ident = ? AND seq = ?",
-        [(name, seq) for seq, body in rows.fetchall() for name in idents(event_from(body))],
+        [(name, seq) for seq, body in rows.fetchall() for name in asked_for(event_from(body))],
     )
     [newest] = con.execute("SELECT max(at) FROM journal WHERE seq BETWEEN ? AND ?", bounds).fetchone()
     con.execute("DELETE FROM completed WHERE seq BETWEEN ? AND ?", bounds)

@@ -65,10 +65,11 @@ class Watcher:
 
 
 @asynccontextmanager
-async def watching(config: Mapping[str, Any] | None = None) -> AsyncIterator[Watcher]:
-    with TemporaryDirectory() as home:
+async def watching(config: Mapping[str, Any] | None = None, home: Path | None = None) -> AsyncIterator[Watcher]:
+    """``home``: where its data is, when it is to be found again."""
+    with TemporaryDirectory() as temporary:
         async with (
-            run_app(Path(home), config, FakeClock(wall=AFTER)) as app,
+            run_app(home or Path(temporary), config, FakeClock(wall=AFTER)) as app,
             ClientSession(app.url, headers={"X-ClaWatch-Key": app.key}, auto_decompress=False) as session,
         ):
             yield Watcher(app, session)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import permutations, product
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -59,6 +60,22 @@ async def test_a_run_s_requests_may_come_in_any_order_and_twice_over(tools: Simp
             writer = watcher.agents()["svc/writer"]
             assert (writer.cost, writer.tool_calls) == (COST, 1)
             assert sum(agent.cost for agent in watcher.agents().values()) == COST
+
+
+async def test_a_restart_between_a_step_and_its_run_changes_no_sum(tools: SimpleNamespace, tmp_path: Path) -> None:
+    """What was remembered is gone: a step that is sent again may then be its agent's at once."""
+    child = service(tools, tools.span("chat", "c", CALL, parent="a"))
+    run = service(tools, tools.span("invoke_agent writer", "a", RUN))
+    config = {"storage": {"use": "sqlite"}}
+    for number, order in enumerate(product((child, run), repeat=3)):
+        home = tmp_path / str(number)
+        home.mkdir()
+        for request in order:
+            async with tools.watching(config, home) as watcher:
+                assert await watcher.otlp("traces", request) == 200
+                agents = watcher.agents().values()
+        assert sum(agent.cost for agent in agents) == (COST if child in order else 0)
+        assert sum(agent.tokens for agent in agents) == (1100 if child in order else 0)
 
 
 async def test_a_step_belongs_to_its_nearest_agent(watcher: Any, tools: SimpleNamespace) -> None:
