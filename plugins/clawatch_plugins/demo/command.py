@@ -72,4 +72,4 @@ async def _play(home: Path, port: int, pace: float) -> None:
         news = await stack.enter_async_context(following(doors, narrator))
         cast = await stack.enter_async_context(gather_cast(doors, narrator, pace))
         await tell(cast, doors, news, narrator)
-        await live_on(cast, pace)
+        await live_on(cast, doors, pace)

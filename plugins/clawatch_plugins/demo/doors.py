@@ -52,8 +52,8 @@ class Doors:
             asked: list[dict[str, Any]] = (await answer.json())["commands"]
             return asked
 
-    async def answer(self, command_id: str, message: str) -> None:
-        said = {"state": "confirmed", "message": message}
+    async def answer(self, command_id: str, message: str, data: Any = None) -> None:
+        said = {"state": "confirmed", "message": message, "data": data}
         async with self._agents.post(f"/api/commands/{command_id}/result", json=said):
             return
 
@@ -62,6 +62,18 @@ class Doors:
     async def control(self, agent_id: str, verb: str) -> None:
         async with self._owner.post(f"/api/agents/{agent_id}/{verb}"):
             return
+
+    async def submit(self, agent_type: str, prompt: str) -> str:
+        """Give a task to whoever is of this type; its id."""
+        async with self._owner.post("/api/v1/tasks", json={"agentType": agent_type, "prompt": prompt}) as answer:
+            task_id: str = (await answer.json())["taskId"]
+            return task_id
+
+    async def compete(self, prompt: str) -> dict[str, Any]:
+        """Have the models compete; answered when it is decided."""
+        async with self._owner.post("/api/v1/round-table/compete", json={"prompt": prompt}) as answer:
+            decided: dict[str, Any] = await answer.json()
+            return decided
 
     async def agent(self, agent_id: str) -> dict[str, Any] | None:
         """As the list has it; None while nothing is known of it."""

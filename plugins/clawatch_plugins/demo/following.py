@@ -16,6 +16,10 @@ PATIENCE = 60.0
 """Seconds to wait for something that has to happen. Beyond, the story goes on without it."""
 
 
+_CONTROLS = frozenset({"pause", "resume", "start", "stop", "restart"})
+"""Commands that are told of; there are many more, with every task."""
+
+
 class News:
     """What has been heard: every state of every alert and command."""
 
@@ -26,10 +30,14 @@ class News:
         self._more = asyncio.Event()
 
     def take(self, frame: dict[str, Any]) -> None:
+        if frame.get("type") == "run" and frame["data"]["status"] == "completed":
+            self._heard.append({**frame["data"], "kind": "run"})
+            self._more.set()
         if frame.get("type") in ("alert", "command"):
             data = {**frame["data"], "kind": frame["type"]}
             self._heard.append(data)
-            self._narrate(data)
+            if data["kind"] == "alert" or data["type"] in _CONTROLS:
+                self._narrate(data)
             self._more.set()
 
     async def until(self, holds: Callable[[dict[str, Any]], bool]) -> bool:
@@ -55,6 +63,9 @@ class News:
             and (one["agentId"], one["type"], one["state"]) == (agent_id, type, state)
         )
 
+    async def completed(self, run_id: str) -> bool:
+        return await self.until(lambda one: one["kind"] == "run" and one["id"] == run_id)
+
     def _narrate(self, data: dict[str, Any]) -> None:
         mark = (data["id"], data["state"], data.get("severity", ""), data["message"])
         if mark in self._told:
@@ -75,7 +86,7 @@ class News:
 async def following(doors: Doors, narrator: Narrator) -> AsyncIterator[News]:
     news = News(narrator)
     socket = await doors.watch()
-    await socket.send_json({"type": "subscribe", "agents": ["*"], "topics": ["alerts", "commands"]})
+    await socket.send_json({"type": "subscribe", "agents": ["*"], "topics": ["alerts", "commands", "runs"]})
 
     async def listen() -> None:
         async for message in socket:

@@ -19,8 +19,8 @@ async def tell(cast: Cast, doors: Doors, news: News, narrator: Narrator) -> None
     """In order; each scene waits for what it is about. The night watch falls silent first, as that takes longest."""
     story = Story(cast, doors, news, narrator)
     for scene in (
-        story.silence, story.errors, story.error, story.loop, story.spending, story.paused_session,
-        story.paused_build, story.recovery,
+        story.silence, story.errors, story.error, story.loop, story.tasks, story.spending, story.paused_session,
+        story.paused_build, story.round_table, story.recovery,
     ):  # fmt: skip
         await scene()
         await cast.translator.rest(2)
@@ -72,6 +72,17 @@ class Story:
         for page in range(1, 22):
             await researcher.call("read", page=page)
         await self._news.alert(researcher.id, "loop", "resolved")
+
+    async def tasks(self) -> None:
+        self._say("its owner has a task for the commerce agent; it takes it, and reports how it gets on")
+        task = await self._doors.submit("commerce", "price the BLACK ROSE collection")
+        await self._news.completed(task)
+        self._say(f"{task} is completed")
+
+    async def round_table(self) -> None:
+        self._say("six models compete on one prompt; a judge scores them, and decides between the best two")
+        decided = await self._doors.compete("a slogan for the BLACK ROSE collection")
+        self._say(f"the winner is {decided['winner']['provider']}: {decided['ab_test_reasoning']}")
 
     async def spending(self) -> None:
         coder = self._cast.coder

@@ -234,9 +234,9 @@ class TestTasks:
         assert task["agentType"] == "creative"
 
     @pytest.mark.parametrize("body", [
-        {}, {"prompt": "x"}, {"agentType": "commerce"}, {"agentType": "", "prompt": "x"}, {"agentType": 1, "prompt": "x"},
-        {"agentType": "a\nb", "prompt": "x"}, {"agentType": "commerce", "prompt": ""}, {"agentType": "x" * 201,
-        "prompt": "x"}, {"agentType": "commerce", "prompt": "x", "parameters": [1]},
+        {}, {"prompt": "x"}, {"agentType": "commerce"}, {"agentType": "", "prompt": "x"},
+        {"agentType": 1, "prompt": "x"}, {"agentType": "a\nb", "prompt": "x"}, {"agentType": "commerce", "prompt": ""},
+        {"agentType": "x" * 201, "prompt": "x"}, {"agentType": "commerce", "prompt": "x", "parameters": [1]},
     ])  # fmt: skip
     async def test_what_is_no_task_is_refused(self, ds: Any, body: Any) -> None:
         """DS-37, X-07"""

@@ -64,6 +64,11 @@ async def test_every_alert_appears_and_pauses_are_confirmed(demo: Demo, tmp_path
     braked = [command for command in commands if command["type"] == "pause" and command["agentId"] == "researcher"]
     assert [command["requestedBy"] for command in braked] == ["clawatch"]
     assert any("from running to error" in line for line in demo.said)
+    runs = (await demo.get("/api/runs"))["runs"]
+    assert {"task", "competition", "entry", "judging"} <= {run["kind"] for run in runs if run["status"] == "completed"}
+    shop = {agent["type"]: agent for agent in await demo.get("/api/v1/agents")}
+    assert {"commerce", "creative", "marketing", "support", "operations", "analytics"} <= set(shop)
+    assert shop["commerce"]["stats"]["tasksCompleted"] >= 1
     assert any(re.search(r"/login#\S{20,}", line) for line in demo.said)
 
     demo.child.send_signal(signal.SIGINT)
