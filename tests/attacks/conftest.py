@@ -104,8 +104,19 @@ async def _read(reader: asyncio.StreamReader, shot: Shot) -> tuple[Hit, bool]:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     status = int(head.split(" ", 2)[1])
     length = next((int(line[15:]) for line in head.split("\r\n") if line.startswith("content-length:")), 0)
-    body = await reader.readexactly(length) if length and shot.method != "HEAD" else b""
+    body = await reader.readexactly(length) if length else b""
+    if "transfer-encoding: chunked" in head:
+        body = await _read_chunks(reader)
     return Hit(shot, status, body), "connection: close" in head
+
+
+async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        body += await reader.readexactly(size)
+        await reader.readuntil(b"\r\n")
+    await reader.readuntil(b"\r\n")
+    return body
 
 
 @dataclass
@@ -177,7 +188,12 @@ async def firing_range(
         return register(gate, name, api, route)
 
     monkeypatch.setattr(Gate, "door", noting)
-    async with run_app(tmp_path, {"storage": {"sqlite": {"durability": "normal"}}}) as app:
+    config = {
+        "storage": {"sqlite": {"durability": "normal"}},
+        # Else the doors' own limits would keep most of it from what reads it.
+        "apis": {"freeagentics": {"limits": "development"}, "clawdnet": {"rest": None}},
+    }
+    async with run_app(tmp_path, config) as app:
         yield Range(app, Gun(app, app.key), routes, failures)
 
 
@@ -185,6 +201,15 @@ async def firing_range(
 def resident() -> Any:
     """Bytes of memory this process holds."""
     return lambda: psutil.Process().memory_info().rss
+
+
+RECORDING = [
+    {"kind": "recording", "node_id": "6f1b7c52-8d1e-4a06-9a52-0f6d6e1c9b11", "run_id": "r"},
+    {"kind": "agent", "agent_id": "x", "persona_id": "p", "segment": "s", "region": "g", "initial_state": {"mood": 1}},
+    {"kind": "tick", "tick": 0, "metrics": {"m": 1.5}, "world_state": {}},
+    {"kind": "tick", "tick": 1, "metrics": {"m": 2.5}, "world_state": {}},
+    {"kind": "end", "aggregates": {"m": 2}},
+]
 
 
 @pytest.fixture
@@ -195,15 +220,18 @@ async def names(firing_range: Range) -> dict[str, str]:
     await gun.fire([Shot("POST", "/api/events", JSON, error)] * 4)
     await firing_range.rest()
     await gun.fire([Shot("POST", "/api/agents/a/pause")])
-    alerts, commands, system = await gun.fire(
-        [Shot("GET", path) for path in ("/api/alerts", "/api/commands", "/api/system")]
-    )
+    recording = b"\n".join(map(packed, RECORDING))
+    alerts, commands, system, recorded = await gun.fire([
+        *(Shot("GET", path) for path in ("/api/alerts", "/api/commands", "/api/system")),
+        Shot("POST", "/api/recordings", (("Content-Type", "application/x-ndjson"),), recording),
+    ])
     return {
         "alert": json.loads(alerts.body)["alerts"][0]["id"],
         "command": json.loads(commands.body)["commands"][0]["id"],
         "cursor": json.loads(system.body)["cursor"],
         "agent": "a",
         "run": "r",
+        "recording": json.loads(recorded.body)["id"],
     }
 
 

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 
 from clawatch.testing.app import App
 
-IN_CI, AT_NIGHT = 10, 500
+IN_CI, AT_NIGHT = 6, 500
 """Requests for each operation and mode."""
 JSON = (("Content-Type", "application/json"),)
 THINGS = [

@@ -105,10 +105,18 @@ SEEDS: dict[tuple[str, str], Seeds] = {
     ("POST", "/api/recordings"): [(LINES, b"\n".join(map(packed, RECORDING))), (LINES, packed(RECORDING[0]))],
     ("POST", "/api/recordings/{id}/frames"): [(LINES, b"\n".join(map(packed, RECORDING[1:])))],
     ("POST", "/api/recordings/{id}/complete"): [(JSON, packed({"aggregates": {"peak_tick": 95}}))],
+    ("POST", "/api/v1/tasks"): [
+        (JSON, packed({"agentType": "commerce", "prompt": "p", "parameters": {"a": [1]}, "useRoundTable": True})),
+        (JSON, packed({"agent_type": "creative", "prompt": "p", "use_round_table": False})),
+    ],
+    ("POST", "/api/v1/agents/{agent_type}/execute"): [(JSON, packed({"prompt": "p", "parameters": {"x": 1}}))],
+    ("POST", "/api/v1/round-table/compete"): [
+        (JSON, packed({"prompt": "p", "task_id": "t", "providers": ["a", "b"]})),
+    ],
     ("POST", "/api/auth/login"): [(JSON, packed({"code": "x" * 43}))],
 }
-PATHS = ["a", "{alert}", "{command}", "..", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "a%00b", "%ff%fe", "a" * 300,
-         "%F0%9F%A6%9E", "a%0d%0aX-Evil:%201", "%252e%252e", "*", "a%2Fb", "'%20OR%201=1--", "%ED%A0%80", "-",
+PATHS = ["a", "{alert}", "{command}", "{recording}", "commerce", "..", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "a%00b",
+         "%ff%fe", "a" * 300, "%F0%9F%A6%9E", "a%0d%0aX-Evil:%201", "%252e%252e", "*", "a%2Fb", "'%20OR%201=1--", "%ED%A0%80", "-",
          "%3Cscript%3E"]
 QUERIES = ("2026-03-09T14:00:00Z", "1", "2", "a", "model", "agent", "hour", "1h", "firing", "error,cost")
 
@@ -149,7 +157,7 @@ class Arsenal:
 
     def _path(self, route: Any) -> str:
         def fill(match: re.Match[str]) -> str:
-            chosen = self._rng.choice(PATHS if self._rng.random() < 0.3 else PATHS[:3])
+            chosen = self._rng.choice(PATHS if self._rng.random() < 0.3 else PATHS[:5])
             return chosen.format(**self._names) if chosen.startswith("{") else chosen
 
         return re.sub(r"\{\w+(?::[^{}]*)?\}", fill, route.path) if "{" in route.path else route.path
@@ -165,7 +173,7 @@ class Arsenal:
         if name == "wait":
             return self._rng.choice(("0", "-1", "nan", "1e-9", "x", "", "%00"))  # "inf" is granted: a minute
         if self._rng.random() < 0.3:
-            return self._rng.choice(PATHS[3:])
+            return self._rng.choice(PATHS[5:])
         value = self._rng.choice((*self._mutator.hostile, *QUERIES, self._names["cursor"]))
         # A line of more than 8 KB is not read at all, nor is what came right before it.
         return quote(str(value)[:100].encode("utf-8", "surrogatepass"))
