@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from aiohttp import WSMsgType, web
 from msgspec import Struct
@@ -44,8 +45,13 @@ def frame_of(encoded: str | bytes) -> Frame:
 
 
 class Outbound:
+    """Costs next to nothing until a reader is slow: only then is there a queue, and a task that empties it."""
+
+    __slots__ = ("_flushing", "_lost", "_queue", "_queued", "_size", "_transport", "_ws", "frames", "sent")
+
     def __init__(
-        self, ws: web.WebSocketResponse, transport: asyncio.Transport | None, frames: int, size: int
+        self, ws: web.WebSocketResponse, transport: asyncio.Transport | None, frames: int, size: int,
+        lost: Callable[[], None],
     ) -> None:
         self.sent = 0
         self._ws = ws
@@ -53,48 +59,53 @@ class Outbound:
         self.frames = frames
         """How many may wait for a slow reader; may be changed at any time."""
         self._size = size
-        self._queue: deque[Frame] = deque()
+        self._lost = lost
+        """Called when the connection turns out to be gone."""
+        self._queue: deque[Frame] | None = None
         self._queued = 0
-        self._wake = asyncio.Event()
-        self._is_busy = False
-        self._is_finished = False
+        self._flushing: asyncio.Task[None] | None = None
 
     def put(self, frame: Frame) -> bool:
         """Send or queue a frame; False, and nothing is done, when the queue is full.
 
         Writing at once spares every client of a fan-out a switch to its own task and back.
         """
-        if not self._is_busy and self._has_room():
-            self._write(frame)
-            return True
+        if self._queue is None:
+            if self._has_room():
+                self._write(frame)
+                return True
+            self._queue = deque()
         cost = len(frame.wire) + FRAME_COST
         if len(self._queue) >= self.frames or self._queued + cost > self._size:
             return False
         self._queue.append(frame)
         self._queued += cost
-        self._is_busy = True
-        self._wake.set()
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush(self._queue))
         return True
 
-    def finish(self, drop: bool) -> None:
-        """End ``run`` once the queue is empty, or at once, dropping it."""
-        if drop:
+    async def finish(self, drop: bool, within: float) -> None:
+        """Send what is queued, for so many seconds at most, or drop it."""
+        if self._flushing is None:
+            return
+        if drop and self._queue is not None:
             self._queue.clear()
-        self._is_finished = True
-        self._wake.set()
+        flushing = self._flushing
+        await asyncio.wait([flushing], timeout=within)
+        flushing.cancel()
+        await asyncio.gather(flushing, return_exceptions=True)
 
-    async def run(self) -> None:
-        """Send what is queued until finished. Raises ConnectionError when the connection is gone."""
-        while self._queue or not self._is_finished:
-            await self._wake.wait()
-            while self._queue:
-                frame = self._queue.popleft()
+    async def _flush(self, queue: deque[Frame]) -> None:
+        try:
+            while queue:
+                frame = queue.popleft()
                 self._queued -= len(frame.wire) + FRAME_COST
                 await self._ws.send_frame(frame.payload, frame.opcode)
                 self.sent += 1
-            self._is_busy = False
-            if not self._is_finished:
-                self._wake.clear()
+        except ConnectionError:
+            self._lost()
+        finally:
+            self._queue, self._queued, self._flushing = None, 0, None
 
     def _has_room(self) -> bool:
         transport = self._transport

@@ -17,9 +17,16 @@ from clawatch.domain.access import Principal
 from clawatch.domain.time import Millis
 from clawatch.ports import ClaWatchError
 
+LOST = Closing(1006, "connection lost")
+
 
 class Session:
     """One connection. ``send`` never waits; iterating yields decoded messages until the connection ends."""
+
+    __slots__ = (
+        "_gone", "_is_gone", "_rate", "closing", "codec", "heard_at", "limits", "on_end", "on_refused", "opened_at",
+        "out", "principal", "received", "request", "ws",
+    )
 
     def __init__(self, ws: web.WebSocketResponse, request: web.Request, limits: SocketLimits, codec: Codec) -> None:
         self.request = request
@@ -30,17 +37,17 @@ class Session:
         """Messages that came in."""
         self.closing: Closing | None = None
         """Why it ends, once that is decided."""
-        self.ended = asyncio.Event()
-        """Set when ``closing`` is."""
-        self.gone = asyncio.Event()
-        """Set when the last byte was sent or given up."""
+        self.on_end: Callable[[], None] | None = None
+        """Called when ``closing`` is set."""
+        self._gone: asyncio.Event | None = None
+        self._is_gone = False
         self.heard_at = asyncio.get_running_loop().time()
         """When the client last sent something, on the loop's clock."""
         self.on_refused: Callable[[Session, str], None] = lambda session, code: None
         """Called with the code of each refusal."""
         self.codec = codec
         self.ws = ws
-        self.out = Outbound(ws, request.transport, limits.queue_frames, limits.queue_bytes)
+        self.out = Outbound(ws, request.transport, limits.queue_frames, limits.queue_bytes, self._lose)
         self._rate = None if limits.messages is None else Buckets(limits.messages, capacity=1)
 
     @property
@@ -52,6 +59,20 @@ class Session:
     def sent(self) -> int:
         """Frames that went out."""
         return self.out.sent
+
+    @property
+    def gone(self) -> asyncio.Event:
+        """Set when the last byte was sent or given up."""
+        if self._gone is None:
+            self._gone = asyncio.Event()
+            if self._is_gone:
+                self._gone.set()
+        return self._gone
+
+    def leave(self) -> None:
+        self._is_gone = True
+        if self._gone is not None:
+            self._gone.set()
 
     def admit(self, principal: Principal) -> None:
         """Who it is has been settled; a message that said so does not count as one of theirs."""
@@ -78,10 +99,14 @@ class Session:
         """Close with this code once what was sent before has gone out. The first reason counts."""
         if self.closing is None:
             self.closing = closing
-            self.ended.set()
+            if self.on_end is not None:
+                self.on_end()
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         self.end(Closing(code, reason))
+
+    def _lose(self) -> None:
+        self.end(LOST)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         """Messages as the codec decodes them. Malformed ones and those over the rate are refused and left out."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -150,37 +149,31 @@ class Counters:
             open_seconds=sum(session.age for session in self._sessions),
         )
 
-    @contextlib.contextmanager
-    def counting(self, session: Countable) -> Iterator[None]:
-        """From its acceptance to its last byte."""
+    def open_for(self, session: Countable) -> None:
+        """It has been accepted; ``close_for`` when its last byte was sent."""
         self._opened += 1
         self._sessions.add(session)
-        try:
-            yield
-        finally:
-            self._sessions.discard(session)
-            self._received += session.received
-            self._sent += session.sent
-            self._seconds += session.age
 
-    @contextlib.contextmanager
-    def admit(self, request: web.BaseRequest, limits: SocketLimits) -> Iterator[None]:
-        """Count a connection by its address. Raises Refused when there are too many."""
+    def close_for(self, session: Countable) -> None:
+        self._sessions.discard(session)
+        self._received += session.received
+        self._sent += session.sent
+        self._seconds += session.age
+
+    def admit(self, request: web.BaseRequest, limits: SocketLimits) -> _Counted:
+        """Count a connection by its address while the context lasts. Raises Refused when there are too many."""
         address = counted_address(client_of(request))
         if limits.per_address is not None and self.by_address[address] >= limits.per_address:
             raise _crowded("address", limits.per_address)
         if limits.connects is not None:
             self._count_connect(address, limits.connects)
-        with _counted(self.by_address, address):
-            yield
+        return _Counted(self.by_address, address)
 
-    @contextlib.contextmanager
-    def admit_user(self, principal: Principal, limits: SocketLimits) -> Iterator[None]:
-        """Count a connection by its user. Raises Refused when there are too many."""
+    def admit_user(self, principal: Principal, limits: SocketLimits) -> _Counted:
+        """Count a connection by its user while the context lasts. Raises Refused when there are too many."""
         if limits.per_user is not None and self.by_user[principal.user] >= limits.per_user:
             raise _crowded("user", limits.per_user)
-        with _counted(self.by_user, principal.user):
-            yield
+        return _Counted(self.by_user, principal.user)
 
     def _count_connect(self, address: str, rate: RateLimit) -> None:
         self._connects = self._connects or Buckets(rate)
@@ -190,15 +183,22 @@ class Counters:
                           {"limit": rate.times, "per": "address", "retry_after": wait})
 
 
-@contextlib.contextmanager
-def _counted(counter: Counter[str], name: str) -> Iterator[None]:
-    counter[name] += 1
-    try:
-        yield
-    finally:
-        counter[name] -= 1
-        if not counter[name]:
-            del counter[name]
+class _Counted:
+    """One more of this name, as long as the context lasts. No generator: each would be half a kilobyte a client."""
+
+    __slots__ = ("_counter", "_name")
+
+    def __init__(self, counter: Counter[str], name: str) -> None:
+        self._counter = counter
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._counter[self._name] += 1
+
+    def __exit__(self, *error: object) -> None:
+        self._counter[self._name] -= 1
+        if not self._counter[self._name]:
+            del self._counter[self._name]
 
 
 def _crowded(per: str, limit: int) -> Refused:

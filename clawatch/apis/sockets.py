@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from aiohttp import web
 
 from clawatch.apis.envelopes import Refused
 from clawatch.apis.routes import Problem
-from clawatch.apis.sessions import Session
+from clawatch.apis.sessions import LOST, Session
 from clawatch.apis.socket_limits import Closing, Codec, SocketLimits
 from clawatch.apis.socket_metrics import METRICS, SocketMetrics
 from clawatch.domain.access import Principal
@@ -30,7 +30,6 @@ Handler = Callable[[Session], Awaitable[None]]
 
 DONE = Closing(1000)
 SHUTDOWN = Closing(1001, "going away")
-LOST = Closing(1006, "connection lost")
 FAILED = Closing(1011, "internal error")
 CLOSE_WITHIN = 2.0
 """Seconds that a closing connection gets to take its last frames, and again to answer the close."""
@@ -70,18 +69,19 @@ async def serve_socket(
     sessions = request.app.get(SESSIONS, set())
     metrics = request.app.get(METRICS)
     counted = None if metrics is None else SocketMetrics(metrics)
-    with limits.counters.counting(session):
-        sessions.add(session)
+    limits.counters.open_for(session)
+    sessions.add(session)
+    if counted is not None:
+        counted.opened(session)
+        session.on_refused = counted.refused
+    try:
+        await _Life(session, authenticate, handler).run()
+    finally:
+        sessions.discard(session)
+        limits.counters.close_for(session)
+        session.leave()
         if counted is not None:
-            counted.opened(session)
-            session.on_refused = counted.refused
-        try:
-            await _Life(session, authenticate, handler).run()
-        finally:
-            sessions.discard(session)
-            session.gone.set()
-            if counted is not None:
-                counted.ended(session, _reason(session))
+            counted.ended(session, _reason(session))
     return ws
 
 
@@ -108,6 +108,8 @@ async def close_sessions(app: web.Application) -> None:
 class _Life:
     """One session from acceptance to the last byte."""
 
+    __slots__ = ("_handler", "_identify", "_limits", "_session")
+
     def __init__(self, session: Session, authenticate: Authenticate, handler: Handler) -> None:
         self._session = session
         self._limits = session.limits
@@ -117,10 +119,9 @@ class _Life:
     async def run(self) -> None:
         """Raises what the handler raised, after closing."""
         session = self._session
-        writing = asyncio.create_task(session.out.run())
         try:
             with self._limits.counters.admit(session.request, self._limits):
-                await self._until_ended(writing, asyncio.create_task(self._serve()))
+                await self._until_ended()
         except Refused as refusal:
             self._refuse_and_end(refusal.problem)
         except ConnectionError:
@@ -129,24 +130,29 @@ class _Life:
             session.end(FAILED)
             raise
         finally:
-            await asyncio.shield(self._finish(writing))
+            await asyncio.shield(self._finish())
 
-    async def _until_ended(self, writing: asyncio.Task[None], serving: asyncio.Task[None]) -> None:
-        """Until the handler is done, somebody ended the session, or nothing can be sent any more."""
-        ended = asyncio.create_task(self._session.ended.wait())
+    async def _until_ended(self) -> None:
+        """Until the handler is done or somebody has ended the session; all in the one task of the request."""
+        loop, session = asyncio.get_running_loop(), self._session
         try:
-            await asyncio.wait([serving, ended, writing], return_when=asyncio.FIRST_COMPLETED)
-            for task in (serving, writing):
-                if task.done():
-                    task.result()
+            async with asyncio.timeout(None) as ending:
+                session.on_end = lambda: ending.reschedule(loop.time())
+                await self._serve()
+        except Exception:
+            if session.closing is None:
+                raise
         finally:
-            await _cancel([serving, ended])
+            session.on_end = None
 
     async def _serve(self) -> None:
         secret = await self._authenticate()
         with self._limits.counters.admit_user(self._session.principal, self._limits):
-            async with _background(self._keep(secret)):
+            watch = _Watch(self._session, lambda: self._identify(self._session.request, secret))
+            try:
                 await self._handler(self._session)
+            finally:
+                watch.stop()
             self._session.end(DONE)
 
     async def _authenticate(self) -> str | None:
@@ -177,46 +183,15 @@ class _Life:
             raise _unauthenticated(f"no authentication within {within:g} s") from None
         raise ConnectionResetError
 
-    async def _keep(self, secret: str | None) -> None:
-        """End it when the client has been silent too long, or its key is no longer good."""
-        try:
-            while self._session.closing is None:
-                await asyncio.sleep(self._until_next_look())
-                if self._silence() >= 0:
-                    self._session.end(self._limits.idle)
-                elif not await self._is_still_good(secret):
-                    self._refuse_and_end(_unauthenticated("the key or token is no longer valid").problem)
-        except Exception:
-            self._session.end(FAILED)
-            raise
-
-    def _silence(self) -> float:
-        """Seconds since the client should have said something; negative while it still has time."""
-        idle = self._limits.idle_after
-        if idle is None:
-            return -self._limits.recheck_every
-        return asyncio.get_running_loop().time() - self._session.heard_at - idle
-
-    def _until_next_look(self) -> float:
-        return min(max(-self._silence(), 0.0), self._limits.recheck_every)
-
-    async def _is_still_good(self, secret: str | None) -> bool:
-        try:
-            return await self._identify(self._session.request, secret) is not None
-        except ClaWatchError:
-            return False
-
     def _refuse_and_end(self, problem: Problem) -> None:
         self._session.refuse(problem)
         self._session.end(self._limits.closing_for(problem))
 
-    async def _finish(self, writing: asyncio.Task[None]) -> None:
+    async def _finish(self) -> None:
         """Flush what was sent, say why, and cut what does not answer."""
         session = self._session
         closing = session.closing or FAILED
-        session.out.finish(drop=closing is self._limits.slow)
-        await asyncio.wait([writing], timeout=CLOSE_WITHIN)
-        await _cancel([writing])
+        await session.out.finish(closing is self._limits.slow, CLOSE_WITHIN)
         transport = session.request.transport
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(CLOSE_WITHIN):
@@ -227,6 +202,59 @@ class _Life:
                 asyncio.get_running_loop().call_later(LINGER, transport.abort)
 
 
+class _Watch:
+    """Ends a session when its client has been silent too long, or its key is no longer good.
+
+    A timer rather than a task: most connections are idle, and there may be thousands.
+    """
+
+    __slots__ = ("_checking", "_identify", "_session", "_timer")
+
+    def __init__(self, session: Session, identify: Callable[[], Awaitable[Principal | None]]) -> None:
+        self._session = session
+        self._identify = identify
+        self._checking: asyncio.Task[None] | None = None
+        self._timer = self._set()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        if self._checking is not None:
+            self._checking.cancel()
+
+    def _set(self) -> asyncio.TimerHandle:
+        wait = min(max(-self._silence(), 0.0), self._session.limits.recheck_every)
+        return asyncio.get_running_loop().call_later(wait, self._look)
+
+    def _look(self) -> None:
+        if self._silence() >= 0:
+            self._session.end(self._session.limits.idle)
+        elif self._session.closing is None:
+            self._checking = asyncio.create_task(self._check())
+
+    async def _check(self) -> None:
+        try:
+            is_good = await self._identify() is not None
+        except ClaWatchError:
+            is_good = False
+        except Exception:
+            self._session.end(FAILED)
+            raise
+        self._checking = None
+        if is_good:
+            self._timer = self._set()
+        else:
+            problem = _unauthenticated("the key or token is no longer valid").problem
+            self._session.refuse(problem)
+            self._session.end(self._session.limits.closing_for(problem))
+
+    def _silence(self) -> float:
+        """Seconds since the client should have said something; negative while it still has time."""
+        idle = self._session.limits.idle_after
+        if idle is None:
+            return -self._session.limits.recheck_every
+        return asyncio.get_running_loop().time() - self._session.heard_at - idle
+
+
 def _unauthenticated(message: str) -> Refused:
     return Refused(401, message, "unauthenticated")
 
@@ -234,18 +262,3 @@ def _unauthenticated(message: str) -> Refused:
 def _has_credentials(request: web.Request) -> bool:
     """Whether a secret came with the handshake: then it was wrong, and no first frame will mend that."""
     return "X-ClaWatch-Key" in request.headers or "Authorization" in request.headers or "token" in request.query
-
-
-async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@contextlib.asynccontextmanager
-async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        await _cancel([task])

@@ -298,10 +298,12 @@ async def test_a_slow_reader_is_closed_with_the_doors_code_and_others_do_not_not
         if session.principal.user == "otto":
             async for message in session:
                 session.send(message)
-        while session.closing is None:
-            session.send_frame("x" * 10_000)
-            await asyncio.sleep(0)
-        full.set()
+        try:
+            while True:
+                session.send_frame("x" * 10_000)
+                await asyncio.sleep(0)
+        finally:
+            full.set()
 
     door.handler = flood
     door.limits = SocketLimits(queue_frames=100)
