@@ -67,12 +67,13 @@ async def test_a_restart_between_a_step_and_its_run_changes_no_sum(tools: Simple
     child = service(tools, tools.span("chat", "c", CALL, parent="a"))
     run = service(tools, tools.span("invoke_agent writer", "a", RUN))
     config = {"storage": {"use": "sqlite"}}
-    for number, order in enumerate(product((child, run), repeat=3)):
+    for number, (order, cut) in enumerate(product(product((child, run), repeat=3), (1, 2))):
         home = tmp_path / str(number)
         home.mkdir()
-        for request in order:
+        for life in (order[:cut], order[cut:]):
             async with tools.watching(config, home) as watcher:
-                assert await watcher.otlp("traces", request) == 200
+                for request in life:
+                    assert await watcher.otlp("traces", request) == 200
                 agents = watcher.agents().values()
         assert sum(agent.cost for agent in agents) == (COST if child in order else 0)
         assert sum(agent.tokens for agent in agents) == (1100 if child in order else 0)
