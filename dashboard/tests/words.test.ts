@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { csvOf } from "../src/lib/csv";
 import { folded, tell } from "../src/lib/events";
 import { ago, bytes, count, line, span, usd } from "../src/lib/format";
-import { placeOf } from "../src/lib/places";
+import { placeOf, runHref } from "../src/lib/places";
 import { gridOf, percentile, stacked, stepFor } from "../src/lib/series";
 import { snippets } from "../src/lib/snippets";
 import { visible } from "../src/lib/window";
@@ -41,10 +41,13 @@ test("equal neighbours are one row", () => {
 });
 
 test("addresses name pages, and ids may hold anything", () => {
-  expect(placeOf("/")).toEqual({ page: "fleet", id: "" });
-  expect(placeOf("/agents/a%2Fb%20c")).toEqual({ page: "agent", id: "a/b c" });
-  expect(placeOf("/alerts/")).toEqual({ page: "alerts", id: "" });
-  expect(placeOf("/agents/%E0%A4%A")).toEqual({ page: "agent", id: "%E0%A4%A" });
+  expect(placeOf("/")).toEqual({ page: "fleet", id: "", agent: "" });
+  expect(placeOf("/agents/a%2Fb%20c")).toMatchObject({ page: "agent", id: "a/b c" });
+  expect(placeOf("/alerts/")).toMatchObject({ page: "alerts", id: "" });
+  expect(placeOf("/agents/%E0%A4%A")).toMatchObject({ page: "agent", id: "%E0%A4%A" });
+  const [path, search] = runHref("r/1", "a&b=c").split("?");
+  expect(placeOf(path!, search)).toEqual({ page: "run", id: "r/1", agent: "a&b=c" });
+  expect(placeOf("/recordings/n")).toMatchObject({ page: "replay", id: "n" });
   expect(placeOf("/nothing").page).toBe("missing");
 });
 

@@ -22,6 +22,7 @@ from clawatch.testing.app import App, run_app
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for name in _NAMES if (path := shutil.which(name))), None)
+AXE = Path(__file__).parents[2] / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 STATIC = Path(__file__).parents[2] / "plugins" / "clawatch_plugins" / "dashboard" / "static"
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -101,7 +102,7 @@ class Site:
         return str(await self.running.daemon.access.issue_login(MINUTE))
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -112,7 +113,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     await site.stop()
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Any]:
     from playwright.async_api import async_playwright
 
@@ -123,7 +124,7 @@ async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Any
         await browser.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def open_page(site: Site, browser: Any) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
     """Log in by a one-time link and open an address. What the page says on its console fails the test at the end."""
     complaints: list[str] = []
@@ -172,3 +173,15 @@ def width_of() -> Callable[[Any], Awaitable[tuple[int, int]]]:
     return measure
 
 
+@pytest.fixture
+def violations_of() -> Callable[[Any], Awaitable[list[str]]]:
+    """What axe finds wrong with a page, which must have been opened with ``bypass_csp``."""
+    if not AXE.is_file():
+        pytest.skip("needs axe-core: make check")
+
+    async def look(page: Any) -> list[str]:
+        await page.evaluate(AXE.read_text())
+        said = (await page.evaluate("axe.run()"))["violations"]
+        return [f"{one['impact']}: {one['help']}: {one['nodes'][0]['html'][:200]}" for one in said]
+
+    return look

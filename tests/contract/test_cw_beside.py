@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from clawatch.domain.time import DAY, HOUR, MINUTE, SECOND, iso
+from clawatch.domain.time import DAY, HOUR, MINUTE, SECOND, iso, parse_iso
 
 BEAT = {"agentId": "a", "type": "heartbeat"}
 
@@ -374,6 +374,34 @@ async def test_a_run_is_followed_to_its_end(cw: Any) -> None:
     run = await cw.get("/api/runs/r1")
     assert (run["status"], run["progress"], run["input"], run["result"]) == ("completed", 1, {"q": "why"}, "because")
     assert [one["id"] for one in (await cw.get("/api/runs"))["runs"]] == ["r1"]
+
+
+async def test_a_run_says_when_it_began_and_ended(cw: Any) -> None:
+    await cw.say("a", "run", runId="r1", status="pending")
+    waiting = await cw.get("/api/runs/r1")
+    assert (waiting["startedAt"], waiting["endedAt"], waiting["requestedBy"]) == (None, None, "")
+    cw.clock.advance(1000)
+    await cw.say("a", "run", runId="r1", status="running")
+    cw.clock.advance(2500)
+    await cw.say("a", "run", runId="r1", status="failed", error="no disk")
+    run = await cw.get("/api/runs/r1")
+    assert parse_iso(run["startedAt"]) - parse_iso(run["createdAt"]) == 1000
+    assert parse_iso(run["endedAt"]) - parse_iso(run["startedAt"]) == 2500
+
+
+async def test_runs_are_found_by_kind_and_status(cw: Any) -> None:
+    for number, (kind, status) in enumerate([("task", "running"), ("task", "failed"), ("inference", "running")]):
+        data = {"runId": f"r{number}", "kind": kind, "status": status}
+        await cw.post("/api/events", {"agentId": "a", "type": "run", "data": data})
+
+    async def found(query: str) -> set[str]:
+        return {run["id"] for run in (await cw.get(f"/api/runs?{query}"))["runs"]}
+
+    assert await found("kind=task") == {"r0", "r1"}
+    assert await found("status=running,pending") == {"r0", "r2"}
+    assert await found("kind=inference&status=failed") == set()
+    refused = await cw.ask("GET", "/api/runs?status=asleep")
+    assert (refused.status, "running" in refused.body["error"]) == (400, True)
 
 
 async def test_agents_may_use_the_same_run_id(cw: Any) -> None:

@@ -154,6 +154,7 @@ OPEN = {
     ("GET", "/readyz"), ("GET", "/health/ready"),
     ("GET", "/start.js"), ("GET", "/login.svg"), ("GET", "/assets/{name}"), ("GET", "/agents"),
     ("GET", "/agents/{id}"), ("GET", "/agents/{id:.+}"), ("GET", "/alerts"), ("GET", "/alerts/{id}"),
+    ("GET", "/runs"), ("GET", "/runs/{id:.+}"), ("GET", "/recordings"), ("GET", "/recordings/{id}"),
     ("GET", "/costs"), ("GET", "/system"),
 }
 """Pages, which hold no data, and health. Which pages there are depends on what was built."""

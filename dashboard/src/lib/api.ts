@@ -72,4 +72,6 @@ export function query(path: string, params: Record<string, string | number | nul
 export const agentPath = (id: string) => `/api/agents/${encodeURIComponent(id)}`;
 export const alertPath = (id: string) => `/api/alerts/${encodeURIComponent(id)}`;
 
+export const runPath = (id: string) => `/api/runs/${encodeURIComponent(id)}`;
+
 export const say = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -2,10 +2,10 @@
 
 import { placeOf, type Place } from "./places";
 
-export { agentHref, alertHref, type Page } from "./places";
+export { agentHref, alertHref, replayHref, runHref, runsHref, type Page } from "./places";
 
 class Router {
-  place: Place = $state.raw({ page: "fleet", id: "" });
+  place: Place = $state.raw({ page: "fleet", id: "", agent: "" });
 
   start(): void {
     this.read();
@@ -25,7 +25,7 @@ class Router {
   }
 
   private read(): void {
-    this.place = placeOf(location.pathname);
+    this.place = placeOf(location.pathname, location.search);
   }
 
   private follow(event: MouseEvent): void {

@@ -83,6 +83,30 @@ export interface Command {
   alertId: string | null;
 }
 
+export interface Run {
+  id: string;
+  /** Empty while nobody has taken it, and for what ClaWatch itself runs. */
+  agentId: string;
+  kind: string;
+  status: "pending" | "running" | "completed" | "failed" | "cancelled";
+  stage: string;
+  progress: number;
+  input: unknown;
+  result: unknown;
+  error: string | null;
+  parentRunId: string | null;
+  createdAt: string;
+  updatedAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+  requestedBy: string;
+}
+
+export interface RunPage {
+  runs: Run[];
+  next: string | null;
+}
+
 export interface Silence {
   id: string;
   agent: string;
@@ -159,7 +183,7 @@ export type Frame =
   | { type: "event"; cursor: string; timestamp: string; data: AgentEvent }
   | { type: "alert"; cursor: string; timestamp: string; data: Alert }
   | { type: "command"; cursor: string; timestamp: string; data: Command }
-  | { type: "run"; cursor: string; timestamp: string; data: unknown }
+  | { type: "run"; cursor: string; timestamp: string; data: Run }
   | { type: "subscribed" | "reset"; cursor: string; timestamp: string }
   | { type: "pong"; timestamp: string }
   | { type: "error"; error?: string };

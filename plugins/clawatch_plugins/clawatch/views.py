@@ -208,6 +208,9 @@ def run_view(run: Run) -> RunView:
         parent_run_id=run.parent,
         created_at=iso(run.created_at),
         updated_at=iso(run.updated_at),
+        started_at=iso_or_none(run.started_at),
+        ended_at=iso_or_none(run.ended_at),
+        requested_by=run.by,
     )
 
 

@@ -15,7 +15,10 @@ from clawatch_plugins.dashboard.files import File, Page, file_of
 
 STATIC = Path(__file__).parent / "static"
 """Where the build leaves the page."""
-ADDRESSES = ("/", "/agents/{id:.+}", "/alerts", "/alerts/{id}", "/costs", "/system")
+ADDRESSES = (
+    "/", "/agents/{id:.+}", "/alerts", "/alerts/{id}", "/runs", "/runs/{id:.+}", "/recordings", "/recordings/{id}",
+    "/costs", "/system",
+)  # fmt: skip
 """Each opens the same page, which reads the address."""
 FOREVER = "public, max-age=31536000, immutable"
 CONTENT_SECURITY_POLICY = (

@@ -61,7 +61,8 @@ async def unbuilt(tmp_path: Path) -> AsyncIterator[Any]:
 
 
 async def test_every_address_opens_the_page_and_nobody_keeps_it(site: Any) -> None:
-    for path in ("/", "/agents/a%2Fb", "/agents/a/b", "/alerts", "/alerts/alert_1", "/costs", "/system"):
+    pages = ("/runs", "/runs/a%2Fb", "/recordings", "/recordings/1", "/costs", "/system")
+    for path in ("/", "/agents/a%2Fb", "/agents/a/b", "/alerts", "/alerts/alert_1", *pages):
         answer = await site.get(path)
         assert answer.status == 200, path
         assert answer.content_type == "text/html"

@@ -20,6 +20,11 @@ class RunView(Wire):
     parent_run_id: str | None
     created_at: str
     updated_at: str
+    started_at: str | None
+    """When it was first running."""
+    ended_at: str | None
+    requested_by: str
+    """The user who asked for it here; empty: an agent's own."""
 
 
 class RunList(Wire):
