@@ -116,8 +116,8 @@ SEEDS: dict[tuple[str, str], Seeds] = {
     ("POST", "/api/auth/login"): [(JSON, packed({"code": "x" * 43}))],
 }
 PATHS = ["a", "{alert}", "{command}", "{recording}", "commerce", "..", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "a%00b",
-         "%ff%fe", "a" * 300, "%F0%9F%A6%9E", "a%0d%0aX-Evil:%201", "%252e%252e", "*", "a%2Fb", "'%20OR%201=1--", "%ED%A0%80", "-",
-         "%3Cscript%3E"]
+         "%ff%fe", "a" * 300, "%F0%9F%A6%9E", "a%0d%0aX-Evil:%201", "%252e%252e", "*", "a%2Fb", "'%20OR%201=1--",
+         "%ED%A0%80", "-", "%3Cscript%3E"]
 QUERIES = ("2026-03-09T14:00:00Z", "1", "2", "a", "model", "agent", "hour", "1h", "firing", "error,cost")
 
 
