@@ -7,9 +7,7 @@ is the fallback: when the bus has dropped a door that could not keep up, it read
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -44,12 +42,23 @@ Translate = Callable[[Entry], Iterable[News]]
 """What a door says of a journal entry. Called once per entry, in order, while anybody listens."""
 
 
-@dataclass(eq=False)
 class Member:
-    session: Session
-    wants: Wants
-    since: int
-    """Entries up to here were there before it came."""
+    """One of those who are told, as long as the context lasts."""
+
+    __slots__ = ("_fanout", "session", "since", "wants")
+
+    def __init__(self, fanout: Fanout, session: Session, wants: Wants) -> None:
+        self._fanout = fanout
+        self.session = session
+        self.wants = wants
+        self.since = 0
+        """Entries up to here were there before it came."""
+
+    async def __aenter__(self) -> None:
+        self.since = self._fanout.enter(self)
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._fanout.leave(self)
 
 
 class Fanout:
@@ -70,19 +79,21 @@ class Fanout:
         """Those who listen, the longest first."""
         return [member.session for member in self._members]
 
-    @asynccontextmanager
-    async def joined(self, session: Session, wants: Wants) -> AsyncIterator[None]:
-        """Tell this session what it wants until the context ends."""
-        member = Member(session, wants, self._head())
+    def joined(self, session: Session, wants: Wants) -> Member:
+        """``async with fanout.joined(session, wants)``: tell this session what it wants until the context ends."""
+        return Member(self, session, wants)
+
+    def enter(self, member: Member) -> int:
+        """The seq behind which it is told."""
         self._members[member] = None
         if self._pump is None:
             self._start()
-        try:
-            yield
-        finally:
-            del self._members[member]
-            if not self._members:
-                await self._stop()
+        return _seq(self._queries.cursor())
+
+    async def leave(self, member: Member) -> None:
+        del self._members[member]
+        if not self._members:
+            await self._stop()
 
     def tell(self, news: News) -> None:
         """Say what comes from elsewhere than the journal."""
@@ -151,9 +162,6 @@ class Fanout:
         for member in readers:
             member.session.send_frame(frame)
         return True
-
-    def _head(self) -> int:
-        return _seq(self._queries.cursor())
 
 
 def _seq(cursor: str) -> int:
