@@ -46,3 +46,9 @@ def test_both_watch_us_and_do_not_repeat_mistakes_in_the_configuration(name: str
     lines = (UNITS / name).read_text().splitlines()
     for wanted in ("Type=notify", "WatchdogSec=60s", "RestartPreventExitStatus=2", "ExecReload=kill -HUP $MAINPID"):
         assert wanted in lines
+
+
+def test_a_leak_ends_the_daemon_and_not_the_machine() -> None:
+    """What a plugin leaks cannot be told from what the daemon needs; so all together may have so much."""
+    lines = (UNITS / "clawatch.service").read_text().splitlines()
+    assert {"MemoryMax=1G", "TasksMax=128", "Restart=on-failure"} <= set(lines)
