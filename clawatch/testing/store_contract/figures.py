@@ -85,8 +85,8 @@ class FiguresContract:
         assert (point.sketch.count, point.sketch) == (300, sketch_of(*times))
 
     async def test_a_call_is_timed_once_whoever_reports_it(self, store: StorePort) -> None:
-        for ms in (None, 250.0, 251.0):
-            await store.append([call(phase=Phase.END, latency_ms=ms)], NOW)
+        for ms, error in ((None, None), (250.0, None), (251.0, None), (252.0, "boom")):
+            await store.append([call(phase=Phase.END, latency_ms=ms, error=error)], NOW)
         [point] = await store.latencies(NOW, NOW + MINUTE, MINUTE, "", ("a",))
         assert point.sketch == sketch_of(250)
 

@@ -5,11 +5,13 @@ import fs from "node:fs";
 import vm from "node:vm";
 
 const [url, token] = process.argv.slice(2);
+let opened = false;
 const tell = (...words) => console.log(JSON.stringify(words));
 
 class Listening extends WebSocket {
     constructor(...where) {
         super(...where);
+        this.addEventListener("open", () => { opened = true; });
         this.addEventListener("message", ({ data }) => JSON.parse(data).type === "pong" && tell("pong"));
         this.addEventListener("close", ({ code }) => { tell("closed", code); process.exit(); });
     }
@@ -23,5 +25,6 @@ vm.runInNewContext(code, {
     updateDashboard: (agent, data) => tell("dashboard", agent, data),
     updateStatus: (agent, status) => tell("status", agent, status),
     showAlert: (agent, data) => tell("alert", agent ?? null, data.message),
-    setInterval: (work, every) => setInterval(work, every === 30000 ? 50 : every),
+    // Half a minute is long enough for any connection to be open; 50 ms are not.
+    setInterval: (work, every) => setInterval(() => opened && work(), every === 30000 ? 50 : every),
 });
