@@ -62,16 +62,19 @@ class Worker:
     kind: str
     labels: dict[str, str] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
+    told: list[Any] = field(default_factory=list)
 
     async def beat(self) -> None:
         top = {"kind": self.kind, "labels": self.labels, "capabilities": list(self.capabilities)}
-        await self.cw.say(self.id, "heartbeat", **{name: value for name, value in top.items() if value})
+        said = await self.cw.say(self.id, "heartbeat", **{name: value for name, value in top.items() if value})
+        self.told += said["commands"]  # whoever reports is told at once what it is asked
 
     async def take(self) -> Any:
         """The next command."""
-        found = await self.cw.get(f"/api/agents/{self.id}/commands", params={"wait": "5"})
-        [command] = found["commands"]
-        return command
+        if not self.told:
+            found = await self.cw.get(f"/api/agents/{self.id}/commands", params={"wait": "5"})
+            self.told += found["commands"]
+        return self.told.pop(0)
 
     async def answer(self, command: Any, data: Any = None, state: str = "confirmed", message: str = "") -> None:
         said = {"state": state, "message": message, "data": data}
