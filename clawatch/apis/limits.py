@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from aiohttp import web
 
-from clawatch.domain.time import SECOND, Millis
+from clawatch.domain.time import SECOND, Millis, Moment
 from clawatch.settings import RateLimit
 
 MAX_COUNTED = 10_000
@@ -49,6 +50,17 @@ class Buckets:
         """How often it may happen right now."""
         used = max(self._full_at.get(who, 0.0) - mono, 0.0)
         return max(0, int((self.rate.period - used + _ROUNDING) / self._step))
+
+
+def rate_headers(buckets: Buckets, who: str, now: Moment) -> dict[str, str]:
+    """How much somebody has left, and when (in seconds of Unix time) all of it is there again."""
+    rate, left = buckets.rate, buckets.left(who, now.mono)
+    full_in = (rate.times - left) * rate.period / rate.times
+    return {
+        "X-RateLimit-Limit": str(rate.times),
+        "X-RateLimit-Remaining": str(left),
+        "X-RateLimit-Reset": str(math.ceil((now.wall + full_in) / SECOND)),
+    }
 
 
 _ROUNDING = 1e-6

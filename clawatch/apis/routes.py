@@ -81,6 +81,8 @@ class Api:
     """Prefixes whose unrouted requests (404, 405) are answered in this envelope."""
     origins: tuple[str, ...] = ()
     """Pages that may call this door, beside ``server.cors_origins``: written as those are."""
+    tells_rate: bool = False
+    """Answers say in ``X-RateLimit-*`` how much of ``limits`` the caller has left, where there are limits."""
     refuse: Callable[[web.Request, Problem], web.Response] | None = None
     """Instead of ``envelope`` where there is a request whose encoding the refusal is to have."""
     also_on: tuple[Address, ...] = ()

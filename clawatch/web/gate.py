@@ -15,7 +15,7 @@ from clawatch.access import Access, presented_secret
 from clawatch.apis.bodies import IN_FLIGHT, InFlight
 from clawatch.apis.callers import client_of, is_websocket, mark_client
 from clawatch.apis.envelopes import Refused, clawatch_envelope, problem_of
-from clawatch.apis.limits import Buckets, counted_address, mark_over_rate
+from clawatch.apis.limits import Buckets, counted_address, mark_over_rate, rate_headers
 from clawatch.apis.routes import ANYONE, Api, Problem, Route
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.metrics import Metrics
@@ -73,7 +73,7 @@ class Gate:
         place = name, f"{route.method} {route.path}"
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            principal = await self._admit(request, route)
+            principal = await self._admit(request, route, api)
             # A brake must answer, whatever others send.
             with nullcontext() if route.is_answered_over_rate else self._in_flight.counting(request):
                 response = await self._call(route, request, principal, place)
@@ -125,6 +125,8 @@ class Gate:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "no-referrer")
         response.headers.setdefault("Cache-Control", "no-store")
+        for name, value in request.get(_RATE, {}).items():
+            response.headers.setdefault(name, value)
         self._cors_of(request).add_headers(request, response)
 
     async def _outcome(self, request: web.Request, handle: Handle) -> web.StreamResponse | Problem:
@@ -175,7 +177,7 @@ class Gate:
         api = self._api_of(request) if isinstance(request, web.Request) else _NO_DOOR
         return self._cors[id(api)]
 
-    async def _admit(self, request: web.Request, route: Route) -> Principal:
+    async def _admit(self, request: web.Request, route: Route, api: Api) -> Principal:
         if route.is_socket:
             return self._admit_socket(request, route)
         if route.scope is None:
@@ -185,7 +187,7 @@ class Gate:
             raise unauthenticated(is_wrong=presented_secret(request) is not None)
         if not principal.may(route.scope):
             raise Forbidden(f"This needs a key with the scope {route.scope}")
-        self._count(request, route, principal)
+        self._count(request, route, principal, api)
         return principal
 
     def _admit_socket(self, request: web.Request, route: Route) -> Principal:
@@ -199,19 +201,23 @@ class Gate:
             self._access.authenticate(request)
         return ANYONE
 
-    def _count(self, request: web.Request, route: Route, principal: Principal) -> None:
+    def _count(self, request: web.Request, route: Route, principal: Principal, api: Api) -> None:
         buckets = self._ingest if route.scope is Scope.INGEST else self._rest
         if buckets is None:
             return
         has_key = principal.via in ("key", "token")
         who = f"key {principal.name}" if has_key else f"address {counted_address(client_of(request))}"
-        wait = buckets.take(who, self._clock.now().mono)
+        now = self._clock.now()
+        wait = buckets.take(who, now.mono)
+        if api.tells_rate:
+            request[_RATE] = rate_headers(buckets, who, now)
         if wait and not route.is_answered_over_rate:
             raise TooMany("Too many requests", wait)
         if wait:
             mark_over_rate(request)
 
 
+_RATE: web.RequestKey[dict[str, str]] = web.RequestKey("rate", dict[str, str])
 _NO_DOOR = Api((), clawatch_envelope)
 
 

@@ -47,7 +47,7 @@ class Door:
         )
         return Api(
             routes=tuple(route for part in parts for route in part.routes()),
-            envelope=envelope, paths=PATHS, origins=ORIGINS,
+            envelope=envelope, paths=PATHS, origins=ORIGINS, tells_rate=True,
         )
 
     async def _keep(self, work: Callable[[], Awaitable[None]]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from clawatch.testing.app import ADMIN_KEY
 
 CLIENTS = Path(__file__).parent / "clients"
+DOCS = Path(__file__).parents[3] / "docs"
 NODE = shutil.which("node")
 
 
@@ -41,6 +44,25 @@ async def test_the_check_up_script_passes_nine_of_nine(run_ds: Any) -> None:
         script = str(CLIENTS / "check_endpoints.py")
         code, said = await run(sys.executable, script, "--host", "localhost", "--port", port)
     assert (code, "9/9 passed" in said) == (0, True), said
+
+
+async def test_an_agent_written_as_the_page_shows_takes_a_task(ds: Any, tmp_path: Path) -> None:
+    """DS-41: with the client library, in a process of its own."""
+    section = (DOCS / "apis.md").read_text().partition("## DevSkyy")[2]
+    found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert found
+    file = tmp_path / "agent.py"
+    file.write_text(found.group(1) + "\nimport time\ntime.sleep(60)\n")
+    task = await ds.submit()
+    env = {**os.environ, "CLAWATCH_URL": ds.cw.url, "CLAWATCH_KEY": ds.cw.key, "XDG_STATE_HOME": str(tmp_path)}
+    child = await asyncio.create_subprocess_exec(sys.executable, str(file), env=env)
+    try:
+        done = await ds.task(task["taskId"], "completed")
+    finally:
+        child.kill()
+        await child.wait()
+    assert (done["agentId"], done["result"]["result"]) == ("commerce-001", "priced")
+    assert done["metrics"]["costUsd"] == 0.02
 
 
 @pytest.mark.skipif(NODE is None, reason="needs Node")

@@ -48,6 +48,9 @@ class TestAccess:
             assert [answer.status for answer in answers] == [200] * 5 + [429]
             assert set(answers[-1].body) >= {"detail"}
             assert int(answers[-1].headers["Retry-After"]) > 0
+            assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["4", "3", "2", "1", "0", "0"]
+            assert answers[0].headers["X-RateLimit-Limit"] == "5"
+            assert int(answers[0].headers["X-RateLimit-Reset"]) == ds.cw.clock.now().wall // 1000 + 12
             listener = await ds.listen("agents")
             for _ in range(20):
                 await listener.ping()
