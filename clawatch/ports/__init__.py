@@ -3,8 +3,14 @@
 Public. Everything here is a Protocol or a plain value; time is always an argument or comes from a Clock.
 """
 
+from clawatch.ports.access import (
+    AccessPort,
+)
 from clawatch.ports.clock import (
     Clock,
+)
+from clawatch.ports.commands import (
+    CommandsPort,
 )
 from clawatch.ports.connecting import (
     Connection,
@@ -14,23 +20,11 @@ from clawatch.ports.connecting import (
     folder_of,
 )
 from clawatch.ports.core import (
-    AccessPort,
     BusPort,
-    CommandsPort,
-    Controlling,
     Core,
     HttpPort,
-    IngestPort,
-    MarksPort,
-    NoWork,
-    PartReport,
-    PassingMarks,
-    QueriesPort,
-    Receipt,
     SchedulerPort,
     Subscription,
-    SystemReport,
-    WorkPort,
 )
 from clawatch.ports.errors import (
     ClaWatchError,
@@ -41,6 +35,14 @@ from clawatch.ports.errors import (
     OutOfStep,
     StoreUnavailable,
     TooMany,
+)
+from clawatch.ports.ingest import (
+    IngestPort,
+    Receipt,
+)
+from clawatch.ports.marks import (
+    MarksPort,
+    PassingMarks,
 )
 from clawatch.ports.parts import (
     Condition,
@@ -55,6 +57,12 @@ from clawatch.ports.parts import (
     Source,
     StoreType,
     Vocabulary,
+)
+from clawatch.ports.queries import (
+    Controlling,
+    PartReport,
+    QueriesPort,
+    SystemReport,
 )
 from clawatch.ports.recordings import (
     EventsFound,
@@ -78,6 +86,10 @@ from clawatch.ports.store import (
     RetentionPolicy,
     StoreHealth,
     StorePort,
+)
+from clawatch.ports.work import (
+    NoWork,
+    WorkPort,
 )
 
 __all__ = [
