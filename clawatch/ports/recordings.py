@@ -174,6 +174,10 @@ class RecordingsPort(Protocol):
         """An agent's steps; bounds inclusive. Raises NotFound for an agent that is not in it."""
         ...
 
+    async def agents(self, recording: Recording, first: int = 0, limit: int = 100) -> tuple[str, ...]:
+        """The ids of agents in the order in which they came up, from the ``first``-th on."""
+        ...
+
     def steps(self, recording: Recording, first: int, last: int) -> AsyncIterator[tuple[str, Step]]:
         """Every agent's steps in these ticks (inclusive), by agents, without reasoning. Reads the whole recording:
         choose as many ticks as may be in memory."""

@@ -250,6 +250,9 @@ class Recordings:
     ) -> Trajectory:
         return await reading.read_trajectory(self._store, recording, agent_id, first, last, reasons)
 
+    async def agents(self, recording: Recording, first: int = 0, limit: int = 100) -> list[str]:
+        return tuple(await self._store.agents(recording.id, first, first + limit - 1))
+
     def steps(self, recording: Recording, first: int, last: int) -> AsyncIterator[tuple[str, Step]]:
         return reading.read_steps(self._store, recording, first, last)
 

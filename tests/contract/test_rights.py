@@ -101,6 +101,7 @@ TRIALS: dict[tuple[str, str], Trial] = {
     ("GET", "/api/recordings"): filtered("/api/recordings"),
     ("POST", "/api/recordings"): Trial("/api/recordings", HEADER),
     ("GET", "/api/recordings/{id}"): Trial("/api/recordings/{recording}"),
+    ("GET", "/api/recordings/{id}/agents"): Trial("/api/recordings/{recording}/agents"),
     ("DELETE", "/api/recordings/{id}"): Trial("/api/recordings/{recording}", granted=frozenset({204})),
     ("POST", "/api/recordings/{id}/frames"): Trial(
         "/api/recordings/{recording_begun}/frames", {"kind": "tick", "tick": 9}, headers={"X-Start-Line": "3"}

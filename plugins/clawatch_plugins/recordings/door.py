@@ -14,13 +14,14 @@ from clawatch.apis.routes import Api, Param, Route
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.recordings import BadLine, Recording
 from clawatch.ports import Core, Invalid, OutOfStep
-from clawatch_plugins.recordings.views import Begun, Extended, RecordingList, RecordingView, view_of
+from clawatch_plugins.recordings.views import Begun, Extended, RecordedAgents, RecordingList, RecordingView, view_of
 
 MAX_RECORDING = 4 * 1024**3
 """Bytes of one body, inflated. It is never in memory as a whole."""
 MAX_LIMIT = 1000
 _CURSOR = Param("cursor", "query", str, "`next` of the page before")
 _LIMIT = Param("limit", "query", int, f"1 to {MAX_LIMIT}")
+_SKIP = Param("skip", "query", int, "how many to pass over; 0")
 _START = Param("X-Start-Line", "header", int, "number of the first line in the body; the header is line 1")
 
 T = TypeVar("T")
@@ -44,6 +45,8 @@ class Door:
             Route("GET", "/api/recordings", self.list, Scope.READ, "Recordings, the newest first",
                   gives=RecordingList, params=(_CURSOR, _LIMIT)),
             Route("GET", "/api/recordings/{id}", self.detail, Scope.READ, "One recording", gives=RecordingView),
+            Route("GET", "/api/recordings/{id}/agents", self.agents, Scope.READ, "Who is in a recording",
+                  gives=RecordedAgents, params=(_SKIP, _LIMIT)),
             Route("DELETE", "/api/recordings/{id}", self.remove, Scope.INGEST, "Remove a recording", status=204),
             Route("POST", "/api/recordings/{id}/frames", self.extend, Scope.INGEST,
                   "More lines of an open recording", gives=Extended, params=(_START,)),
@@ -76,11 +79,14 @@ class Door:
     async def detail(self, request: web.Request, principal: Principal) -> web.Response:
         return reply(view_of(await self._recordings.get(request.match_info["id"], principal)))
 
+    async def agents(self, request: web.Request, principal: Principal) -> web.Response:
+        recording = await self._recordings.get(request.match_info["id"], principal)
+        skip = _number(request.query.get("skip", "0"), "skip", 0)
+        found = await self._recordings.agents(recording, skip, _limit(request))
+        return reply(RecordedAgents(agents=found, total=recording.agent_count))
+
     async def list(self, request: web.Request, principal: Principal) -> web.Response:
-        limit = _number(request.query.get("limit", "100"), "limit", 1)
-        if limit > MAX_LIMIT:
-            raise Invalid(f"limit: at most {MAX_LIMIT}")
-        page = await self._recordings.list(principal, request.query.get("cursor") or None, limit)
+        page = await self._recordings.list(principal, request.query.get("cursor") or None, _limit(request))
         return reply(RecordingList(recordings=tuple(map(view_of, page.items)), next=page.next))
 
 
@@ -98,6 +104,13 @@ async def _read(recording: Awaitable[T]) -> T:
         return await recording
     except BadLine as bad:
         raise Refused(400, writable(str(bad)), "bad_line", {"line": bad.number}) from None
+
+
+def _limit(request: web.Request) -> int:
+    limit = _number(request.query.get("limit", "100"), "limit", 1)
+    if limit > MAX_LIMIT:
+        raise Invalid(f"limit: at most {MAX_LIMIT}")
+    return limit
 
 
 def _number(text: str | None, name: str, least: int) -> int:

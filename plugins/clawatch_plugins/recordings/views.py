@@ -49,6 +49,12 @@ class RecordingList(Struct, kw_only=True):
     next: str | None
 
 
+class RecordedAgents(Struct, kw_only=True):
+    agents: tuple[str, ...]
+    """Their ids, in the order in which they came up."""
+    total: int
+
+
 def view_of(recording: Recording) -> RecordingView:
     ended_at = recording.instant(recording.total_ticks)
     return RecordingView(

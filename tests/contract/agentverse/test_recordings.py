@@ -183,6 +183,14 @@ async def test_the_list_has_those_being_written_too_in_pages(av: Any, make: Any,
         assert (await av.cw.ask("GET", "/api/recordings", params=query)).status == 400
 
 
+async def test_who_is_in_a_recording_is_told_page_by_page(av: Any, make: Any) -> None:
+    [one] = (await av.cw.get("/api/recordings"))["recordings"]
+    path = f"/api/recordings/{one['id']}/agents"
+    assert await av.cw.get(path) == {"agents": make.simulated, "total": 12}
+    assert (await av.cw.get(f"{path}?skip=10&limit=5"))["agents"] == make.simulated[10:]
+    assert (await av.cw.ask("GET", f"{path}?skip=x")).status == 400
+
+
 async def test_a_recording_is_removed_when_asked(av: Any, make: Any) -> None:
     [one] = (await av.cw.get("/api/recordings"))["recordings"]
     assert (await av.ask()).status == 200
