@@ -20,7 +20,7 @@ from clawatch.domain.sketches import Sketch
 from clawatch.domain.time import DAY, HOUR, SECOND, Millis
 from clawatch.ports import GaugePoint, LatencyPoint, Point
 from clawatch_plugins.clawdnet.amounts import written
-from clawatch_plugins.clawdnet.wire import Amount, Count, Data, Mean, Percentiles, Summary
+from clawatch_plugins.clawdnet.wire import Amount, Count, Data, Mean, Percentiles, MetricsSummary
 
 METRICS = ("messages", "latency", "errors", "revenue", "sessions", "memory", "cpu")
 MEANS = {"sessions": "active_sessions", "memory": "memory_mb", "cpu": "cpu_percent"}
@@ -57,7 +57,7 @@ class Found:
     """Rolling counts by the hour, where the steps are days; else by the step."""
 
 
-def report_of(found: Found, grid: Grid, wanted: Sequence[str]) -> tuple[Data, Summary]:
+def report_of(found: Found, grid: Grid, wanted: Sequence[str]) -> tuple[Data, MetricsSummary]:
     sums = {point.at: point.measures for point in found.series}
     latencies = {point.at: point.sketch for point in found.latencies}
     rolling = Rolling(grid, found)
@@ -140,12 +140,12 @@ def _percentiles(at: Millis, sketch: Sketch) -> Percentiles:
 
 def _summary(
     messages: Sequence[int], errors: Sequence[int], revenue: Sequence[Nanos], latencies: Iterable[Sketch]
-) -> Summary:
+) -> MetricsSummary:
     every = Sketch()
     for sketch in latencies:
         every.merge(sketch)
     total = sum(messages)
-    return Summary(
+    return MetricsSummary(
         total_messages=total,
         avg_latency_ms=round(every.mean, 3),
         error_rate=round(min(1.0, sum(errors) / total), 6) if total else 0.0,

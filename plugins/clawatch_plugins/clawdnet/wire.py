@@ -78,7 +78,7 @@ class Percentiles(Struct):
     p99: float
 
 
-class Summary(Struct):
+class MetricsSummary(Struct):
     total_messages: int
     avg_latency_ms: float
     error_rate: float
@@ -104,4 +104,4 @@ class Report(Struct):
     period: str
     resolution: str
     data: Data
-    summary: Summary
+    summary: MetricsSummary
