@@ -20,7 +20,7 @@ from clawatch.domain.sketches import Sketch
 from clawatch.domain.time import DAY, HOUR, SECOND, Millis
 from clawatch.ports import GaugePoint, LatencyPoint, Point
 from clawatch_plugins.clawdnet.amounts import written
-from clawatch_plugins.clawdnet.wire import Amount, Count, Data, Mean, Percentiles, MetricsSummary
+from clawatch_plugins.clawdnet.wire import Amount, Count, Data, Mean, MetricsSummary, Percentiles
 
 METRICS = ("messages", "latency", "errors", "revenue", "sessions", "memory", "cpu")
 MEANS = {"sessions": "active_sessions", "memory": "memory_mb", "cpu": "cpu_percent"}
