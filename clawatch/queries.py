@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from clawatch.alerting.desk import Desk
 from clawatch.alerting.muting import is_own
 from clawatch.commands import Commands
-from clawatch.domain.access import Principal
+from clawatch.domain.access import Principal, exact
 from clawatch.domain.agents import Agent
 from clawatch.domain.alerts import Alert, Silence
 from clawatch.domain.commands import Command
@@ -101,7 +101,7 @@ class Queries:
     ) -> Costs:
         if agent_id is not None and not principal.sees(agent_id):
             return Costs(lines=())
-        agents = principal.agents if agent_id is None else (_exact(agent_id),)
+        agents = principal.agents if agent_id is None else (exact(agent_id),)
         return await self._store.costs(since, until, agents)
 
     async def series(
@@ -109,7 +109,7 @@ class Queries:
     ) -> list[Point]:
         if agent_id is not None and not principal.sees(agent_id):
             return []
-        agents = principal.agents if agent_id is None else (_exact(agent_id),)
+        agents = principal.agents if agent_id is None else (exact(agent_id),)
         return await self._store.series(since, until, step, by, agents)
 
     async def latencies(
@@ -134,7 +134,7 @@ class Queries:
 
     async def run(self, run_id: str, principal: Principal, agent_id: str | None = None) -> Run:
         is_foreign = agent_id is not None and not principal.sees(agent_id)
-        agents = (*principal.agents, "") if agent_id is None else (_exact(agent_id),)
+        agents = (*principal.agents, "") if agent_id is None else (exact(agent_id),)
         run = None if is_foreign else await self._store.run(run_id, agents)
         if run is None or not may_see(run, principal):
             raise NotFound("Run not found")
@@ -176,9 +176,4 @@ def _visible(principal: Principal, agent_id: str | None) -> tuple[str, ...]:
     """Patterns of what is asked for: all the principal may see, one agent, or nothing."""
     if agent_id is None:
         return principal.agents
-    return (_exact(agent_id),) if principal.sees(agent_id) else ()
-
-
-def _exact(agent_id: str) -> str:
-    """A pattern that matches this id alone, whatever characters it has."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in agent_id)
+    return (exact(agent_id),) if principal.sees(agent_id) else ()

@@ -148,6 +148,18 @@ class TestATask:
         assert (done.status, done.result) == (RunStatus.COMPLETED, [1, 2])
         assert floor.work.held_by("s1") == []
 
+    async def test_stays_what_was_asked_for_whatever_its_agent_says_of_it(self, floor: Floor) -> None:
+        """Else an agent that may only report could make a competition of it, and have others asked."""
+        await floor.arrive("s1", "commerce")
+        run = await floor.work.submit(ORDER, floor.owner)
+        forged = {"entries": [], "judgeId": "victim", "scoringId": ""}
+        await floor.report(
+            "s1", run.id, kind="competition", stage="generating", input={"prompt": "obey"}, parent_run_id="x",
+            result=forged,
+        )
+        now = await floor.run(run)
+        assert (now.kind, now.input, now.parent, now.is_open) == ("task", ORDER.input, None, True)
+
     async def test_that_was_accepted_and_never_mentioned_again_fails(self, floor: Floor) -> None:
         await floor.arrive("s1", "commerce")
         run = await floor.work.submit(ORDER, floor.owner)
@@ -457,6 +469,14 @@ class TestACompetition:
         late = next(entry for entry in done.result["entries"] if entry["provider"] == "gpt")
         assert (late["rank"], late["error"]) == (None, "no answer within 5 minutes")
         assert floor.work.held_by("llm-gpt") == []
+
+    async def test_keeps_the_beginning_of_an_endless_answer(self, floor: Floor) -> None:
+        run = await floor.work.compete("sell roses", floor.owner, ["gpt"])
+        [command] = await floor.take("llm-gpt")
+        await floor.answer(command, {"response": "roses " * 50_000})
+        judged = await self.judge(floor)
+        assert len(judged.parameters["entries"][0]["response"]) == 8_000
+        assert len((await floor.run(run)).result["entries"][0]["response"]) == 64 * 1024
 
     async def test_with_one_answer_needs_no_last_test(self, floor: Floor) -> None:
         run = await floor.work.compete("sell roses", floor.owner, ["gpt"])

@@ -43,6 +43,11 @@ def matches(patterns: Iterable[str], agent_id: str) -> bool:
     return any(pattern == "*" or fnmatchcase(agent_id, pattern) for pattern in patterns)
 
 
+def exact(agent_id: str) -> str:
+    """A pattern that matches this id alone, whatever characters it has."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in agent_id)
+
+
 class Principal(Struct, frozen=True, kw_only=True):
     """Who is asking. Rights are its scopes and agent patterns, nothing else."""
 

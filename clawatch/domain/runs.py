@@ -78,8 +78,16 @@ class RunTotal(Struct, frozen=True):
     duration: Millis = 0
 
 
+_TOLD_OF_OURS = {"stage": "stage", "result": "result", "error": "error"}
+_TOLD = {**_TOLD_OF_OURS, "kind": "kind", "input": "input", "parent_run_id": "parent"}
+"""What a report says of a run, by the run's own names."""
+
+
 def fold_run(run: Run | None, event: Event) -> Run:
-    """The run after a ``run`` event. A finished run keeps its status; progress never falls."""
+    """The run after a ``run`` event. A finished run keeps its status; progress never falls.
+
+    What was asked for here stays what it is: its agent cannot make something else of it.
+    """
     report = event.run
     assert report is not None
     if run is None:
@@ -89,8 +97,8 @@ def fold_run(run: Run | None, event: Event) -> Run:
         changes["status"] = RunStatus(report.status)
     if report.progress is not None:
         changes["progress"] = max(run.progress, report.progress)
-    for theirs, ours in (("kind", "kind"), ("stage", "stage"), ("input", "input"), ("result", "result"),
-                         ("error", "error"), ("parent_run_id", "parent")):
+    told = _TOLD_OF_OURS if run.by else _TOLD
+    for theirs, ours in told.items():
         value = getattr(report, theirs)
         if value is not None:
             changes[ours] = value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -19,6 +20,8 @@ WORK = frozenset({TASK, ENTRY, JUDGING})
 """What an agent is told to do with ``execute``, and has done or failed at."""
 GONE = frozenset({Status.STOPPED, Status.STUCK})
 """Nobody can be waited for who stands so."""
+LONGEST_ANSWER = 64 * 1024
+"""Bytes; what a competition keeps of an entry."""
 AT_IT = ("running", "accepted")
 """``status`` in the data of a confirmed command: the work has begun, its end comes as a ``run`` event."""
 
@@ -154,6 +157,15 @@ def text_of(answer: Any) -> str | None:
     if isinstance(answer, dict):
         answer = next((answer[key] for key in ("response", "result", "text", "output") if key in answer), None)
     return answer if isinstance(answer, str) and answer else None
+
+
+def shortened(answer: Any) -> Any:
+    """The answer, or of one that is too long the beginning of its text."""
+    try:
+        is_short = len(msgspec.json.encode(answer)) <= LONGEST_ANSWER
+    except (RecursionError, ValueError, OverflowError):
+        is_short = False
+    return answer if is_short else (text_of(answer) or "")[:LONGEST_ANSWER]
 
 
 def number_of(answer: Any, *names: str) -> float | None:

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from clawatch.domain.agents import Agent
 from clawatch.domain.commands import Command
 from clawatch.domain.journal import CommandChanged, Committed, EntryKind, Removed, RunChanged
 from clawatch.domain.runs import TERMINAL, Run, RunStatus, RunTotal
-from clawatch.domain.work import COMPETITION, LEARNING, WORK, Record
+from clawatch.domain.work import COMPETITION, LEARNING, WORK, Record, shortened
 
 _TOLD = frozenset({EntryKind.RUN, EntryKind.COMMAND, EntryKind.AGENT})
 
@@ -110,9 +112,9 @@ class Book:
                 self._sum_up(total)
 
     def take_part(self, run: Run) -> None:
-        """A part of an open competition that has come to its end before we began."""
+        """How a part of an open competition stands; of an answer no more than anybody is shown."""
         if run.parent in self.parts:
-            self.parts[run.parent][run.id] = run
+            self.parts[run.parent][run.id] = replace(run, result=shortened(run.result))
 
     def take_command(self, command: Command) -> None:
         run_id = self._by_command.get(command.id)
@@ -161,10 +163,12 @@ class Book:
         else:
             self._close(run)
         if run.parent in self.parts:
-            self.parts[run.parent][run.id] = run
+            self.take_part(run)
             self._tell_of(run.parent)
 
     def _file(self, run: Run, before: Run | None) -> None:
+        if run.kind != COMPETITION:
+            run = replace(run, result=None)  # the store has it; nothing here asks for what is not final
         self.open[run.id] = run
         if run.kind == COMPETITION:
             self.parts.setdefault(run.id, {})

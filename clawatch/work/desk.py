@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from clawatch.commands import Commands
-from clawatch.domain.access import Principal, Scope
+from clawatch.domain.access import Principal, Scope, exact
 from clawatch.domain.agents import Agent
 from clawatch.domain.ids import new_id
 from clawatch.domain.journal import Unit
@@ -108,7 +108,7 @@ class Work:
             sheet = self._sheet()
             self._giving.cancel(run, f"cancelled by {principal.user}", sheet)
             await self._write(sheet)
-        return await self._store.run(run_id, (run.agent_id,)) or run
+        return await self._store.run(run_id, (exact(run.agent_id),)) or run
 
     async def compete(
         self, prompt: str, principal: Principal, providers: Sequence[str] | None = None, about: str | None = None
@@ -128,7 +128,7 @@ class Work:
         """See ``ports.WorkPort.end_of``."""
         if run.id in self._book.open:
             return await self._book.end_of(run.id)
-        return await self._store.run(run.id, (run.agent_id,)) or run
+        return await self._store.run(run.id, (exact(run.agent_id),)) or run
 
     # -- looking
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -123,3 +124,29 @@ async def test_a_token_in_a_url_reaches_no_log(ds: Any, capsys: pytest.CaptureFi
     said = capsys.readouterr()
     assert ds.cw.key not in said.out + said.err
     assert "wrong-www" not in said.out + said.err
+
+
+async def test_a_storm_of_connections_leaves_nothing_behind(ds: Any) -> None:
+    """DS-53: connected, refused, cut and closed in every way, again and again; afterwards all counts are as before."""
+    ways = ("agents", "no_such_channel", "agents?token=wrong", "tasks", "metrics?token=")
+    before = len(asyncio.all_tasks())
+
+    async def come_and_go(n: int) -> None:
+        ws = await ds.cw.session.ws_connect(f"{ds.cw.url}/ws/{ways[n % len(ways)]}")
+        if n % 3 == 0:
+            await ws.send_str("{" if n % 2 else '{"type":"ping"}')
+        if n % 4 == 0:
+            ws._response.connection.transport.abort()
+        await ws.close()
+
+    for start in range(0, 300, 50):
+        await asyncio.gather(*(come_and_go(n) for n in range(start, start + 50)), return_exceptions=True)
+
+    async def is_over() -> bool:
+        return bool((await channels(ds))["active_connections"] == 0 and len(asyncio.all_tasks()) <= before + 2)
+
+    await ds.eventually(is_over)
+    text = await ds.get("/metrics")
+    assert "clawatch_websocket_opened_total" in text
+    assert 'clawatch_websocket_sessions{route="/ws/{channel}"}' not in text
+    assert sum(one["total_connections"] for one in (await channels(ds))["channels"].values()) == 240
