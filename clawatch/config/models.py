@@ -163,12 +163,20 @@ class RollupRetention(Settings):
     hour: AgeOfADay = 400 * DAY
 
 
+class RecordingRetention(Settings):
+    """Of what ClaWatch records of its fleet by itself. Recordings that others have written stay."""
+
+    hour: AgeOfADay = 31 * DAY
+    day: AgeOfADay = 400 * DAY
+
+
 class RetentionSettings(Settings):
     events: AgeOfAnHour = 30 * DAY
     rollups: RollupRetention = RollupRetention()
     alerts: AgeOfADay = 400 * DAY
     agents: AgeOfADay = 30 * DAY
     """Only those that are sessions, by when their events are gone too. Their costs stay."""
+    recordings: RecordingRetention = RecordingRetention()
 
     @property
     def policy(self) -> RetentionPolicy:

@@ -99,11 +99,13 @@ class Counted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     measures: Measures
 
 
-class Fill(Struct, frozen=True, kw_only=True, tag="fill", tag_field="_"):
+class Fill(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="fill", tag_field="_"):
     """A later report of a call that is already there: ``event`` is the earlier event, completed."""
 
     of: int
     event: Event
+    said: Event | None = None
+    """What the later report said of its agent itself; its measures are left out."""
 
 
 class AlertChanged(Struct, frozen=True, kw_only=True, tag="alert", tag_field="_"):

@@ -151,7 +151,7 @@ class Posting:
             self._read_gauges(event)
         if event.latency_ms is not None:
             self._time(event, event.latency_ms)
-        self.agents[event.agent_id] = _with_totals(fold(agent, event), event.session_id, counted)
+        self.agents[event.agent_id] = with_totals(fold(agent, event), event.session_id, counted)
         if event.run is not None:
             self._post_run((event.agent_id, event.run.run_id), event)
         return Appended(seq, True)
@@ -167,11 +167,11 @@ class Posting:
         counted = self._count_gain(known, filled)
         if known.latency_ms is None and filled.latency_ms is not None:
             self._time(filled, filled.latency_ms)
-        self._write(Fill(of=seq, event=filled), EntryKind.FILL, event.agent_id, counted)
+        self._write(Fill(of=seq, event=filled, said=_of_its_agent(event)), EntryKind.FILL, event.agent_id, counted)
         self._book(event.agent_id, counted)
         agent = self._agent(event.agent_id)
         if agent is not None and seq >= agent.first_seq:
-            self.agents[agent.id] = _with_totals(fold(agent, event), event.session_id, counted)
+            self.agents[agent.id] = with_totals(fold(agent, event), event.session_id, counted)
 
     def _take_back(self, agent_id: str, event_id: str | None) -> None:
         """What an event has counted for an agent that turned out to be the wrong one."""
@@ -189,7 +189,7 @@ class Posting:
         self._book(agent_id, counted)
         agent = self._agent(agent_id)
         if agent is not None and seq >= agent.first_seq:
-            self.agents[agent_id] = _with_totals(agent, known.session_id, counted)
+            self.agents[agent_id] = with_totals(agent, known.session_id, counted)
 
     def _settle_counters(self, event: Event) -> Event:
         grown: dict[str, int] = {}
@@ -370,7 +370,7 @@ class Posting:
 
     def _post_command(self, command: Command) -> None:
         self.commands[command.id] = command
-        activity = _confirmed_activity(command)
+        activity = confirmed_activity(command)
         if activity is not None:
             self._change_agent(command.agent_id, lambda a: replace(a, activity=activity))
 
@@ -452,7 +452,7 @@ def counts(event: Event, rank_of: Callable[[SessionKey], int | None]) -> bool:
     return best is None or event.rank >= best
 
 
-def _with_totals(agent: Agent, session_id: str | None, counted: tuple[Counted, ...]) -> Agent:
+def with_totals(agent: Agent, session_id: str | None, counted: tuple[Counted, ...]) -> Agent:
     """Never below 0: what a better signal takes back may have been spent before the agent was removed and came anew."""
     cost = past = tokens = errors = calls = unpriced = 0
     for one in counted:
@@ -477,14 +477,25 @@ def _with_totals(agent: Agent, session_id: str | None, counted: tuple[Counted, .
     )
 
 
+def _of_its_agent(event: Event) -> Event:
+    """What a report says of its agent itself, its measures left out."""
+    return replace(
+        event, id=None, data={}, usage=None, counters=(), latency_ms=None, revenue=None, gauges={}, run=None,
+        error=None if event.error is None else event.error[:200],
+    )  # fmt: skip
+
+
 def _total(amount: int) -> int:
     return max(0, min(amount, _MOST_IN_TOTAL))
 
 
-def _confirmed_activity(command: Command) -> Activity | None:
+def confirmed_activity(command: Command) -> Activity | None:
     if command.state is not CommandState.CONFIRMED:
         return None
     return {CommandType.PAUSE: Activity.PAUSED, CommandType.STOP: Activity.STOPPED}.get(command.type)
 
 
-__all__ = ["MOST", "Books", "Cell", "CounterState", "Posting", "SessionKey", "counts", "fill", "measures_of"]
+__all__ = [
+    "MOST", "Books", "Cell", "CounterState", "Posting", "SessionKey", "confirmed_activity", "counts", "fill",
+    "measures_of", "with_totals",
+]  # fmt: skip

@@ -13,6 +13,7 @@ from clawatch.domain.recordings import (
     Counts,
     EventLine,
     Kind,
+    Profile,
     Recording,
     Source,
     State,
@@ -172,6 +173,10 @@ class RecordingsPort(Protocol):
         self, recording: Recording, agent_id: str, first: int = 0, last: int | None = None, reasons: bool = False
     ) -> Trajectory:
         """An agent's steps; bounds inclusive. Raises NotFound for an agent that is not in it."""
+        ...
+
+    def profiles(self, recording: Recording) -> AsyncIterator[Profile]:
+        """Every agent, in the order in which they came."""
         ...
 
     async def agents(self, recording: Recording, first: int = 0, limit: int = 100) -> tuple[str, ...]:

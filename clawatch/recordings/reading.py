@@ -97,6 +97,14 @@ def _trajectory(blocks: Sequence[Block], agent: int, first: int, last: int) -> T
     return Trajectory(unpack(profiles, dict[int, Profile])[agent], trajectory_in(spans, reasons, agent, first, last))
 
 
+async def read_profiles(store: RecordingsStore, recording: Recording) -> AsyncIterator[Profile]:
+    for key in range(recording.agent_blocks):
+        for block in await store.blocks(recording.id, [Kind.PROFILES], [key]):
+            profiles: dict[int, Profile] = await _offload([block], unpack, block.body, dict[int, Profile])
+            for number in sorted(profiles):
+                yield profiles[number]
+
+
 async def read_steps(
     store: RecordingsStore, recording: Recording, first: int, last: int
 ) -> AsyncIterator[tuple[str, Step]]:

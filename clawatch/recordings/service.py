@@ -13,7 +13,18 @@ from msgspec.structs import replace
 
 from clawatch.domain.access import CORE, Principal
 from clawatch.domain.ids import new_id
-from clawatch.domain.recordings import BadLine, Header, Progress, Recording, Source, Stage, Step, Summary, Trajectory
+from clawatch.domain.recordings import (
+    BadLine,
+    Header,
+    Profile,
+    Progress,
+    Recording,
+    Source,
+    Stage,
+    Step,
+    Summary,
+    Trajectory,
+)
 from clawatch.domain.recordings.gathering import recording_from
 from clawatch.domain.recordings.slices import Slice
 from clawatch.domain.time import Millis
@@ -250,7 +261,10 @@ class Recordings:
     ) -> Trajectory:
         return await reading.read_trajectory(self._store, recording, agent_id, first, last, reasons)
 
-    async def agents(self, recording: Recording, first: int = 0, limit: int = 100) -> list[str]:
+    def profiles(self, recording: Recording) -> AsyncIterator[Profile]:
+        return reading.read_profiles(self._store, recording)
+
+    async def agents(self, recording: Recording, first: int = 0, limit: int = 100) -> tuple[str, ...]:
         return tuple(await self._store.agents(recording.id, first, first + limit - 1))
 
     def steps(self, recording: Recording, first: int, last: int) -> AsyncIterator[tuple[str, Step]]:
