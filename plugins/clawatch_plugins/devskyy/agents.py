@@ -20,7 +20,7 @@ from clawatch_plugins.devskyy.asking import body_of, parameters_of, prompt_of
 from clawatch_plugins.devskyy.channels import Tell
 from clawatch_plugins.devskyy.translation import agent_update
 from clawatch_plugins.devskyy.views import agent_view
-from clawatch_plugins.devskyy.wire import AgentView, Controlled, Execute, Executed, Learning
+from clawatch_plugins.devskyy.wire import AgentInfo, Controlled, Execute, Executed, Learning
 from clawatch_plugins.devskyy.words import LEARNS, word_of
 
 PATH = "/api/v1/agents"
@@ -36,8 +36,8 @@ class Agents:
     def routes(self) -> tuple[Route, ...]:
         one = f"{PATH}/{{agent_type}}"
         return (
-            Route("GET", PATH, self.show_all, Scope.READ, "All agents, as DevSkyy shows them", gives=list[AgentView]),
-            Route("GET", one, self.detail, Scope.READ, "The agent of a type, or the one of an id", gives=AgentView),
+            Route("GET", PATH, self.show_all, Scope.READ, "All agents, as DevSkyy shows them", gives=list[AgentInfo]),
+            Route("GET", one, self.detail, Scope.READ, "The agent of a type, or the one of an id", gives=AgentInfo),
             Route(
                 "POST", f"{one}/execute", self.execute, Scope.CONTROL, "Give an agent of this type a task at once",
                 takes=Execute, gives=Executed,

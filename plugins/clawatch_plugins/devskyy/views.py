@@ -16,7 +16,7 @@ from clawatch.domain.time import iso
 from clawatch.domain.work import number_of
 from clawatch.ports import Core, NotFound
 from clawatch_plugins.devskyy.wire import (
-    AgentView,
+    AgentInfo,
     CompetitionView,
     EntryView,
     FailedEntry,
@@ -34,9 +34,9 @@ DESCRIPTION, TOOLS, MODELS = "description", "tools", "ml_models"
 """Labels by which an agent says more of itself; the last two are lists with commas."""
 
 
-def agent_view(agent: Agent, core: Core) -> AgentView:
+def agent_view(agent: Agent, core: Core) -> AgentInfo:
     record = core.work.record(agent.id)
-    return AgentView(
+    return AgentInfo(
         id=agent.id,
         type=agent.kind or None,
         name=agent.name,

@@ -97,7 +97,7 @@ class StatsView(Struct, kw_only=True, rename="camel"):
     learning_cycles: int
 
 
-class AgentView(Struct, kw_only=True, rename="camel"):
+class AgentInfo(Struct, kw_only=True, rename="camel"):
     id: str
     type: str | None
     name: str
