@@ -52,8 +52,8 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<T> 
   }
   const told: unknown = await answer.json().catch(() => null);
   if (!answer.ok) {
-    const error = (told as { error?: unknown } | null)?.error;
-    throw new ApiError(answer.status, typeof error === "string" ? error : `ClaWatch answered ${answer.status}`);
+    const { error, detail } = (told ?? {}) as { error?: unknown; detail?: unknown };
+    throw new ApiError(answer.status, typeof error === "string" ? error : typeof detail === "string" ? detail : `ClaWatch answered ${answer.status}`);
   }
   return told as T;
 }
@@ -73,5 +73,7 @@ export const agentPath = (id: string) => `/api/agents/${encodeURIComponent(id)}`
 export const alertPath = (id: string) => `/api/alerts/${encodeURIComponent(id)}`;
 
 export const runPath = (id: string) => `/api/runs/${encodeURIComponent(id)}`;
+
+export const telemetryPath = (node: string) => `/api/v1/telemetry/${encodeURIComponent(node)}`;
 
 export const say = (error: unknown) => (error instanceof Error ? error.message : String(error));

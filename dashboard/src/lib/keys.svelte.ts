@@ -18,11 +18,11 @@ class Keys {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const target = event.target as HTMLElement;
     if (document.querySelector("dialog[open]")) return;
-    if (target.closest("input, textarea, select, [contenteditable]")) {
+    if (target.closest("input:not([type=range]), textarea, select, [contenteditable]")) {
       if (event.key === "Escape") target.blur();
       return;
     }
-    if (event.key === "Enter" && target.closest("a, button, summary")) return;
+    if (["Enter", " "].includes(event.key) && target.closest("a, button, summary")) return;
     const deed = event.key === "?" ? () => (this.isHelpOpen = true) : this.deeds.get(event.key);
     if (deed === undefined) return;
     event.preventDefault();

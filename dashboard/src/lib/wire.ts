@@ -107,6 +107,75 @@ export interface RunPage {
   next: string | null;
 }
 
+export interface Recording {
+  id: string;
+  node_id: string;
+  run_id: string;
+  source: string;
+  owner: string;
+  complete: boolean;
+  total_ticks: number;
+  agent_count: number;
+  event_count: number;
+  size_bytes: number;
+  created_at: string;
+  completed_at: string | null;
+  started_at: string | null;
+  ended_at: string | null;
+}
+
+export interface Telemetry {
+  node_id: string;
+  run_id: string;
+  total_ticks: number;
+  keyframe_ticks: number[];
+  agent_count: number;
+  event_count: number;
+  metrics_available: string[];
+  segments: string[];
+  regions: string[];
+  file_size_bytes: number;
+  storage_ref: string;
+  created_at: string;
+}
+
+export type Parted = Record<string, Record<string, number | null>>;
+
+export interface Slice {
+  data: ({ tick: number; by_segment?: Parted; by_region?: Parted } & Record<string, unknown>)[];
+}
+
+export interface Keyframe {
+  tick: number;
+  timestamp: string | null;
+  world_state: Record<string, unknown>;
+  agent_summary: { total: number; active: number; decided: number; undecided: number };
+  top_events: { tick: number; type: string; impact: number | null }[];
+}
+
+export interface RecordedEvent {
+  id: string;
+  tick: number;
+  type: string;
+  source: string | null;
+  description: string | null;
+  affected_agents: number | null;
+  variable_changes: Record<string, unknown>;
+  impact_score: number | null;
+}
+
+export interface Trajectory {
+  agent_id: string;
+  persona_name: string | null;
+  segment: string | null;
+  region: string | null;
+  initial_state: Record<string, unknown>;
+  trajectory: { tick: number; state: Record<string, unknown>; action: string | null; reasoning?: string | null }[];
+  final_decision: string | null;
+  decision_tick: number | null;
+  key_influences: { type: string; impact: number }[];
+}
+
 export interface Silence {
   id: string;
   agent: string;
