@@ -18,6 +18,7 @@ COMMANDS = {
     "keys": "clawatch.cli.access:keys",
     "login": "clawatch.cli.access:login",
     "plugins": "clawatch.cli.configuration:plugins",
+    "replay": "clawatch.cli.replay:replay",
     "send": "clawatch.cli.agents:send",
     "status": "clawatch.cli.status:status",
     "wrap": "clawatch.cli.agents:wrap",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from clawatch.domain.time import iso
 from clawatch.ports import Core, Invalid, NotFound
 from clawatch_plugins.clawatch.asking import checked_texts, known_word
 from clawatch_plugins.clawatch.frames import TOPICS, Frames
+from clawatch_plugins.clawatch.replays import Replay
 from clawatch_plugins.clawatch.shown import ShownAgents
 from clawatch_plugins.clawatch.stream import Filter, Stream
 from clawatch_plugins.clawatch.wire import Message, Pong, Signpost, Subscribe
@@ -81,8 +82,8 @@ class Reader:
         finally:
             await self._stop()
 
-    def _start(self) -> None:
-        self._task = asyncio.create_task(self._stream.run())
+    def _start(self, telling: Coroutine[Any, Any, None] | None = None) -> None:
+        self._task = asyncio.create_task(telling or self._stream.run())
         self._task.add_done_callback(self._end_if_failed)
 
     async def _stop(self) -> None:
@@ -111,6 +112,11 @@ class Reader:
     async def _subscribe(self, message: Any) -> None:
         wanted = msgspec.convert(message, Subscribe)
         chosen = _filter(wanted, self._session)
+        if wanted.replay is not None:
+            replay = await Replay.of(self._core, self._session, wanted.replay, chosen)
+            await self._stop()
+            self._start(replay.run())
+            return
         is_known = wanted.cursor is None or await self._core.queries.after(wanted.cursor, 1) is not None
         await self._stop()  # where it stands is exact: the cursor moves with each entry told
         self._stream.filter = chosen

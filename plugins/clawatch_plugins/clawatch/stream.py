@@ -59,6 +59,10 @@ class Filter:
     def _asks_for(self, agent_id: str) -> bool:
         return not self._agents or any(one in ("*", agent_id) or fnmatchcase(agent_id, one) for one in self._agents)
 
+    def admits_recorded(self, agent_id: str) -> bool:
+        """Of a recording, whoever may read it may read all of it."""
+        return self._asks_for(agent_id)
+
     def admits(self, entry: Entry) -> bool:
         if topic_of(entry) not in self.topics or not self.admits_agent(entry.agent_id):
             return False

@@ -17,6 +17,7 @@ from clawatch_plugins.clawatch.wire.base import Done, Refusal, Total, Wire
 from clawatch_plugins.clawatch.wire.commands import CommandList, CommandResult, CommandsToDo, CommandToDo, CommandView
 from clawatch_plugins.clawatch.wire.events import AgentDetail, EventList, EventView, NothingTaken, Rejected, Taken
 from clawatch_plugins.clawatch.wire.live import Message, Pong, Signpost, Subscribe
+from clawatch_plugins.clawatch.wire.replays import ReplayMessage, ReplayWanted
 from clawatch_plugins.clawatch.wire.runs import RunList, RunView
 from clawatch_plugins.clawatch.wire.sums import (
     AgentCost,
@@ -34,6 +35,6 @@ __all__ = [
     "CommandBrief", "CommandList", "CommandResult", "CommandToDo", "CommandView", "CommandsToDo", "ControlView",
     "CostPoint", "CostReport", "CostSeries", "Done", "EventList", "EventView", "KeyList", "KeyMade", "KeyView",
     "KeyWanted", "LatencyAt", "LatencySeries", "Message", "ModelCost", "NothingTaken", "PartView", "Pong", "Refusal",
-    "Rejected", "RunList", "RunView", "Signpost", "SilenceAlert", "SilenceList", "SilenceView", "SilenceWanted",
-    "StoreView", "Subscribe", "SystemView", "Taken", "Total", "Wire",
+    "Rejected", "ReplayMessage", "ReplayWanted", "RunList", "RunView", "Signpost", "SilenceAlert", "SilenceList",
+    "SilenceView", "SilenceWanted", "StoreView", "Subscribe", "SystemView", "Taken", "Total", "Wire",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clawatch_plugins.clawatch.wire.base import Wire
+from clawatch_plugins.clawatch.wire.replays import ReplayWanted
 
 
 class Message(Wire):
@@ -39,3 +40,5 @@ class Subscribe(Wire):
     topics: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     cursor: str | None = None
+    replay: ReplayWanted | None = None
+    """Tell a recording instead of what is now, on this connection, until the next subscription."""
