@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 
-SERVER_CORE = 0
 CLIENT_CORE = 1
+"""Clients keep to one core, so that what they cost is the same for every server; servers use all there are."""
 
 
 def pin(core: int) -> None:
@@ -19,9 +18,10 @@ def pin(core: int) -> None:
         os.sched_setaffinity(0, {cores[min(core, len(cores) - 1)]})
 
 
-def pinned_to(core: int) -> Callable[[], None]:
-    """For ``preexec_fn``: threads inherit where the process was put before they began."""
-    return lambda: pin(core)
+def unpin() -> None:
+    """Let this process run on every core there is, whatever its parent keeps to: for ``preexec_fn`` of servers."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
 
 
 def describe() -> str:

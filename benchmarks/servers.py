@@ -1,4 +1,4 @@
-"""Servers in processes of their own, on their own core: the daemon, and the bare work it is compared with."""
+"""Servers in processes of their own: the daemon, and the bare work it is compared with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.load import Plan, Result
-from benchmarks.machine import SERVER_CORE, pinned_to
+from benchmarks.machine import unpin
 
 KEY = "cw_" + "b" * 43
 READY_WITHIN = 60.0
@@ -61,7 +61,7 @@ async def process(module: str, *arguments: str, log: Path) -> AsyncIterator[Serv
     with log.open("ab") as stderr:
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", module, *arguments, stdout=asyncio.subprocess.PIPE, stderr=stderr,
-            preexec_fn=pinned_to(SERVER_CORE), env={**os.environ, "JOURNAL_STREAM": ""},
+            preexec_fn=unpin, env={**os.environ, "JOURNAL_STREAM": ""},
         )
     try:
         yield Server(await _address(child, log), child.pid)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from clawatch.domain.windows import Window
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from clawatch.domain.windows import Window
 
 
 @settings(max_examples=150)

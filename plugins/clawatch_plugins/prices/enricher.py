@@ -14,7 +14,6 @@ from clawatch_plugins.prices.catalogue import Catalogue
 from clawatch_plugins.prices.settings import PricesSettings
 from clawatch_plugins.prices.tariffs import Tariff, price, set_tariff
 
-
 _TOKENS = frozenset({"input", "output", "cache_read", "cache_write"})
 
 
