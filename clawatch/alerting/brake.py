@@ -40,7 +40,7 @@ class Brake:
     def remember(self, recent: Iterable[Command], now: Moment) -> None:
         """Count what was done before the daemon started."""
         pulled = sorted(c.requested_at for c in recent if c.alert_id is not None and c.requested_by == CORE.user)
-        self._pulled.extend(now.mono - max(0, now.wall - at) for at in pulled)
+        self._pulled.extend(now.mono_at(at) for at in pulled)
 
     def consider(
         self, step: Step, policy: RuleSettings, agent: Agent, now: Moment, planned: Sequence[Command] = ()

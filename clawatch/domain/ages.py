@@ -22,7 +22,7 @@ class Ages:
         if instant not in placed:
             if len(placed) >= MOST_INSTANTS:
                 del placed[next(iter(placed))]
-            placed[instant] = now.mono - max(0, now.wall - instant)
+            placed[instant] = now.mono_at(instant)
         return now.mono - placed[instant]
 
     def forget(self, thing: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from clawatch.domain.time import Millis
+from clawatch.domain.time import Millis, Moment
 
 Gap = tuple[Millis, Millis]
 """From and to, on the wall clock."""
@@ -32,3 +32,7 @@ class Downtime(int):
         if not self.gaps:
             return int(self)
         return sum(max(0, end - max(start, instant)) for start, end in self.gaps)
+
+    def heard_at(self, instant: Millis, now: Moment) -> Millis:
+        """When something was heard, on the monotonic clock, so that its age leaves out what we were away after it."""
+        return min(now.mono, now.mono_at(instant) + self.since(instant))

@@ -33,6 +33,10 @@ class Moment(NamedTuple):
     wall: Millis
     mono: Millis
 
+    def mono_at(self, instant: Millis) -> Millis:
+        """An instant of the wall clock on the monotonic one; what lies in the future is now."""
+        return self.mono - max(0, self.wall - instant)
+
 
 @lru_cache(maxsize=4096)
 def iso(instant: Millis) -> str:

@@ -212,5 +212,4 @@ def _is_our_own_brake(tool: Tool, agent: Agent) -> bool:
 
 
 def _heard_at(event: Event, now: Moment) -> Millis:
-    heard = event.received_at if event.origin is Origin.LIVE else event.at
-    return now.mono - max(0, now.wall - heard)
+    return now.mono_at(event.received_at if event.origin is Origin.LIVE else event.at)

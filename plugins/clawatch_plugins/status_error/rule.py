@@ -68,7 +68,7 @@ class StatusError(Rule):
 
     def _tell(self, agent: Agent, event: Event, now: Moment) -> Iterable[Finding]:
         told_at = self._told.get(agent.id)
-        heard_at = now.mono - max(0, now.wall - event.received_at)
+        heard_at = now.mono_at(event.received_at)
         if agent.id in self._firing or (told_at is not None and heard_at < told_at + EVERY):
             return ()
         self._told[agent.id] = heard_at

@@ -35,4 +35,4 @@ class Signs:
 def _place(known: Seen, wall: Millis, now: Moment, downtime: Downtime) -> Seen:
     if wall == known[0]:
         return known
-    return (wall, now.mono - max(0, now.wall - wall) + downtime.since(wall))
+    return (wall, now.mono_at(wall) + downtime.since(wall))
