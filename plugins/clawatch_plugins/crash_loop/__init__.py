@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from pydantic import Field
 
+from clawatch.apis.past_alerts import open_subjects
 from clawatch.domain.alerts import AlertType
 from clawatch.domain.time import MINUTE
 from clawatch.domain.windows import MOST
@@ -14,6 +15,8 @@ from clawatch.hookspecs import hookimpl
 from clawatch.ports import Core, RuleType
 from clawatch.settings import Duration, RuleSettings
 from clawatch_plugins.crash_loop.rule import CrashLoop
+
+NAME = "crash_loop"
 
 
 class CrashLoopSettings(RuleSettings):
@@ -24,9 +27,9 @@ class CrashLoopSettings(RuleSettings):
 
 @asynccontextmanager
 async def open_rule(settings: CrashLoopSettings, core: Core) -> AsyncIterator[CrashLoop]:
-    yield CrashLoop()
+    yield CrashLoop(await open_subjects(core.queries, NAME))
 
 
 @hookimpl
 def register_rules() -> list[RuleType]:
-    return [RuleType(name="crash_loop", alert_type=AlertType.STUCK, settings=CrashLoopSettings, open=open_rule)]
+    return [RuleType(name=NAME, alert_type=AlertType.STUCK, settings=CrashLoopSettings, open=open_rule)]

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from pydantic import Field
 
+from clawatch.apis.past_alerts import open_subjects
 from clawatch.domain.alerts import AlertType
 from clawatch.domain.time import MINUTE
 from clawatch.domain.windows import MOST
@@ -14,6 +15,8 @@ from clawatch.hookspecs import hookimpl
 from clawatch.ports import Core, RuleType
 from clawatch.settings import Duration, RuleSettings
 from clawatch_plugins.rate_limit_storm.rule import RateLimitStorm
+
+NAME = "rate_limit_storm"
 
 
 class RateLimitStormSettings(RuleSettings):
@@ -24,13 +27,9 @@ class RateLimitStormSettings(RuleSettings):
 
 @asynccontextmanager
 async def open_rule(settings: RateLimitStormSettings, core: Core) -> AsyncIterator[RateLimitStorm]:
-    yield RateLimitStorm()
+    yield RateLimitStorm(await open_subjects(core.queries, NAME))
 
 
 @hookimpl
 def register_rules() -> list[RuleType]:
-    return [
-        RuleType(
-            name="rate_limit_storm", alert_type=AlertType.ERROR, settings=RateLimitStormSettings, open=open_rule
-        )
-    ]
+    return [RuleType(name=NAME, alert_type=AlertType.ERROR, settings=RateLimitStormSettings, open=open_rule)]

@@ -13,6 +13,7 @@ from clawatch.domain.events import Event, EventType, Origin
 from clawatch.domain.journal import Entry, Fill
 from clawatch.domain.time import Millis, Moment
 from clawatch.domain.verdicts import Finding, Verdict, Wake
+from clawatch.domain.waking import Alarm
 from clawatch.domain.windows import MOST
 from clawatch.domain.words import count_of, one_line, write_out
 from clawatch.ports import Rule
@@ -35,7 +36,7 @@ class Allowed(Protocol):
 class Storm:
     """One agent's refusals since its last call that worked."""
 
-    __slots__ = ("asks_wake", "clear_at", "times", "told")
+    __slots__ = ("alarm", "clear_at", "times", "told")
 
     def __init__(self) -> None:
         self.times: deque[Millis] = deque(maxlen=MOST)
@@ -43,15 +44,17 @@ class Storm:
         """The count last told of; 0 while it does not fire."""
         self.clear_at: Millis = 0
         """When it is over if nothing more comes, on the monotonic clock."""
-        self.asks_wake = False
+        self.alarm = Alarm()
 
     def count(self, at: Millis, within: Millis) -> int:
         return sum(at - within <= one for one in self.times)
 
 
 class RateLimitStorm(Rule):
-    def __init__(self) -> None:
+    def __init__(self, told: Iterable[str] = ()) -> None:
         self._storms: dict[str, Storm] = {}
+        self._open = set(told)
+        """Agents whose alert was open at the start."""
 
     def observe(self, entry: Entry, agent: Agent, settings: Allowed, now: Moment) -> Iterable[Finding]:
         event = entry.body.event if isinstance(entry.body, Fill) else entry.body
@@ -65,17 +68,25 @@ class RateLimitStorm(Rule):
 
     def due(self, wake: Wake, agent: Agent, settings: Allowed, now: Moment) -> Iterable[Finding]:
         storm = self._storms.get(agent.id)
-        if storm is not None and storm.told and now.mono < storm.clear_at:
-            return [Wake(mono=storm.clear_at, agent_id=agent.id)]
-        self._storms.pop(agent.id, None)
+        if storm is None or not storm.alarm.rings(wake):
+            return ()
+        if now.mono < storm.clear_at:
+            return storm.alarm.set(storm.clear_at, now, agent.id)
+        storm.told = 0
         return [Verdict(agent_id=agent.id, severity=None)]
 
     def watch(self, agent: Agent, settings: Allowed, now: Moment) -> Iterable[Wake]:
-        """What is open from before the start may be long over."""
-        return [Wake(mono=now.mono, agent_id=agent.id)]
+        """What is open from before the start may be long over; what is not open has not been told."""
+        is_open = agent.id in self._open
+        storm = self._storms.setdefault(agent.id, Storm()) if is_open else self._storms.get(agent.id)
+        if storm is None:
+            return ()
+        storm.told = max(storm.told, settings.refusals) if is_open else 0
+        return storm.alarm.set(storm.clear_at, now, agent.id)
 
     def forget(self, agent_id: str) -> None:
         self._storms.pop(agent_id, None)
+        self._open.discard(agent_id)
 
     def _refuse(self, event: Event, settings: Allowed, now: Moment) -> Iterator[Finding]:
         storm = self._storms.setdefault(event.agent_id, Storm())
@@ -83,13 +94,13 @@ class RateLimitStorm(Rule):
         count = storm.count(event.at, settings.within)
         if count < settings.refusals:
             return
-        storm.clear_at = now.mono + settings.within
+        if now.mono >= storm.clear_at:
+            storm.told = 0
+        storm.clear_at = now.mono_at(event.received_at) + settings.within
         if storm.told == 0 or count >= 2 * storm.told:
             storm.told = count
             yield _storming(event, count, settings)
-        if not storm.asks_wake:
-            storm.asks_wake = True
-            yield Wake(mono=storm.clear_at, agent_id=event.agent_id)
+        yield from storm.alarm.set(storm.clear_at, now, event.agent_id)
 
     def _work(self, agent_id: str) -> Iterator[Finding]:
         storm = self._storms.get(agent_id)

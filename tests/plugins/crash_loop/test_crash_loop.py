@@ -8,8 +8,8 @@ from clawatch_plugins.crash_loop.rule import CrashLoop
 
 from clawatch.domain.alerts import Severity
 from clawatch.domain.events import Activity, Origin
-from clawatch.domain.time import MINUTE, SECOND
-from clawatch.testing.rules import Trial
+from clawatch.domain.time import HOUR, MINUTE, SECOND
+from clawatch.testing.rules import AGENT, Trial
 
 
 @pytest.fixture
@@ -84,8 +84,62 @@ def test_what_is_read_from_the_past_counts_nothing(trial: Trial) -> None:
     assert trial.verdicts == []
 
 
+def test_an_error_it_only_shows_by_its_status_ends_a_life_badly(trial: Trial) -> None:
+    for _ in range(4):
+        start(trial)
+        trial.say("status_change", activity=Activity.ERROR)
+        trial.advance(SECOND)
+        stop(trial)
+    assert trial.alert() is not None
+
+
+def test_sessions_beside_each_other_are_not_each_others_successors(trial: Trial) -> None:
+    for _ in range(20):
+        start(trial, "one")
+        start(trial, "two")
+    assert trial.verdicts == []
+
+
 def test_after_a_restart_of_the_daemon_it_goes_on_counting(trial: Trial) -> None:
     live(trial, 3)
     trial.restart(CrashLoop())
     live(trial, 1)
     assert trial.alert() is not None
+
+
+def test_one_that_was_over_before_the_daemon_restarted_may_begin_anew(trial: Trial) -> None:
+    live(trial, 4)
+    start(trial)
+    trial.advance(30 * MINUTE)
+    assert trial.alert() is None
+    trial.restart(CrashLoop())
+    live(trial, 5)
+    assert trial.alert() is not None
+
+
+def test_one_from_before_the_daemon_restarted_ends_in_its_time(trial: Trial) -> None:
+    live(trial, 4)
+    trial.restart(CrashLoop([AGENT]))
+    assert trial.alert() is not None
+    trial.advance(5 * MINUTE)
+    assert trial.alert() is None
+
+
+def test_one_from_long_before_ends_though_its_agent_speaks_first(trial: Trial) -> None:
+    live(trial, 4)
+    trial.advance(MINUTE)
+    trial.clock.advance(2 * HOUR)
+    start(trial)
+    trial.offset -= 1
+    trial.restart(CrashLoop([AGENT]))
+    assert trial.alert() is None
+
+
+@pytest.mark.parametrize("jump", [-HOUR, HOUR])
+def test_a_clock_that_is_set_neither_prolongs_nor_ends_it(trial: Trial, jump: int) -> None:
+    live(trial, 4)
+    trial.clock.jump(jump)
+    trial.advance(4 * MINUTE)
+    assert trial.alert() is not None
+    trial.advance(MINUTE)
+    assert trial.alert() is None

@@ -8,7 +8,7 @@ from clawatch_plugins.rate_limit_storm.rule import RateLimitStorm
 
 from clawatch.domain.events import Origin, Usage
 from clawatch.domain.time import MINUTE, SECOND
-from clawatch.testing.rules import Trial
+from clawatch.testing.rules import AGENT, Trial
 
 
 @pytest.fixture
@@ -86,3 +86,38 @@ def test_the_past_counts_nothing(trial: Trial) -> None:
     for _ in range(9):
         trial.say("error", error="429", origin=Origin.HISTORY)
     assert trial.verdicts == []
+
+
+def test_what_comes_after_a_call_that_worked_is_not_forgotten_when_the_old_storm_would_have_ended(trial: Trial) -> None:
+    refuse(trial, 5, every=0)
+    trial.say("cost", usage=Usage(model="m", input=10, output=1))
+    trial.advance(9 * MINUTE)
+    refuse(trial, 4, every=0)
+    trial.advance(MINUTE)
+    refuse(trial, 1)
+    assert trial.alert() is not None
+
+
+def test_a_storm_that_was_over_before_the_daemon_restarted_may_begin_anew(trial: Trial) -> None:
+    refuse(trial, 5, every=0)
+    trial.advance(30 * MINUTE)
+    assert trial.alert() is None
+    trial.restart(RateLimitStorm())
+    refuse(trial, 5)
+    assert trial.alert() is not None
+
+
+def test_a_storm_from_before_the_daemon_restarted_ends_in_its_time(trial: Trial) -> None:
+    refuse(trial, 5, every=0)
+    trial.advance(9 * MINUTE)
+    trial.restart(RateLimitStorm([AGENT]))
+    assert trial.alert() is not None
+    trial.advance(MINUTE)
+    assert trial.alert() is None
+
+
+def test_a_storm_from_before_the_daemon_restarted_ends_with_a_call_that_works(trial: Trial) -> None:
+    refuse(trial, 5, every=0)
+    trial.restart(RateLimitStorm([AGENT]))
+    trial.say("cost", usage=Usage(model="m", input=10, output=1))
+    assert trial.alert() is None
