@@ -174,8 +174,8 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="event", 
     phase: Phase = Phase.POINT
     signal: Signal = Signal.API
     rank: int = 0
-    """The signal's rank for usage in this client's vocabulary; higher is trusted more, and what is below 0 only where
-    no telemetry tells any."""
+    """The signal's rank for usage in this client's vocabulary; higher is trusted more, and what is below 0 only
+    where no telemetry tells any."""
     origin: Origin = Origin.LIVE
     source: str = ""
     """The door or source that read it."""
