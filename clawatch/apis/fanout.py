@@ -7,22 +7,27 @@ is the fallback: when the bus has dropped a door that could not keep up, it read
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
 
+from clawatch.apis.limits import Buckets
 from clawatch.apis.outbound import frame_of
-from clawatch.apis.sessions import Session
+from clawatch.apis.sessions import Session, mono
 from clawatch.apis.socket_limits import Codec
 from clawatch.domain.journal import Entry
+from clawatch.domain.time import MINUTE
 from clawatch.ports import BusPort, Core, QueriesPort, StoreUnavailable
+from clawatch.settings import RateLimit
 
 BATCH = 200
 QUEUE = 10_000
 """Entries the bus may keep for a door before it has to read the journal instead."""
 RETRY = 1.0
 """Seconds to wait for a store that cannot be read."""
+COMPLAINTS = RateLimit(60, MINUTE)
+"""Lines in the log about entries that a door could not tell."""
 
 
 class News(Struct, frozen=True):
@@ -71,6 +76,7 @@ class Fanout:
         self._log = core.log
         self._codec = codec
         self._begin = begin
+        self._complaints = Buckets(COMPLAINTS, capacity=1)
         self._members: dict[Member, None] = {}
         self._pump: asyncio.Task[None] | None = None
 
@@ -149,16 +155,31 @@ class Fanout:
 
     async def _pass_on(self, translate: Translate, entry: Entry) -> None:
         is_told = False
-        for news in translate(entry):
+        for news in self._said_of(translate, entry):
             readers = [m for m in self._members if m.since < entry.seq and m.wants(news)]
             is_told = self._send(news, readers) or is_told
         if is_told:
             await asyncio.sleep(0)  # others have their turn between two rounds
 
+    def _said_of(self, translate: Translate, entry: Entry) -> Iterator[News]:
+        """What there is to tell. One entry that this door cannot make sense of must not end it for everybody."""
+        try:
+            yield from translate(entry)
+        except Exception:
+            self._leave_out()
+
+    def _leave_out(self) -> None:
+        if not self._complaints.take("", mono()):
+            self._log.exception("fanout.left_out")
+
     def _send(self, news: News, readers: list[Member]) -> bool:
         if not readers:
             return False
-        frame = frame_of(self._codec.encode(news.message))
+        try:
+            frame = frame_of(self._codec.encode(news.message))
+        except Exception:
+            self._leave_out()
+            return False
         for member in readers:
             member.session.send_frame(frame)
         return True

@@ -158,13 +158,34 @@ async def test_a_burst_beyond_the_queue_of_the_bus_is_read_from_the_journal(
     assert reader.frames == [str(n) for n in range(1000)]
 
 
-async def test_a_translation_that_fails_closes_the_members_instead_of_leaving_them_waiting(app: App) -> None:
-    def broken(entry: Entry) -> Iterable[News]:
-        raise RuntimeError("broken")
+@pytest.mark.parametrize("fails_at", ["translating", "encoding"])
+async def test_an_entry_that_a_door_cannot_tell_is_left_out_and_the_next_one_told(app: App, fails_at: str) -> None:
+    def translate(entry: Entry) -> Iterable[News]:
+        if entry.agent_id == "bad" and fails_at == "translating":
+            raise OverflowError("int too large to convert to float")
+        yield News("event", entry.agent_id, entry.agent_id)
 
-    fanout = Fanout(app.daemon.core, Codec(encode=str), lambda: broken)
+    def encode(message: Any) -> str:
+        if message == "bad":
+            raise RecursionError
+        return str(message)
+
+    fanout = Fanout(app.daemon.core, Codec(encode=encode), lambda: translate)
     reader = Reader()
     async with fanout.joined(reader.session, _wants_all):
+        await _say(app, "bad", 1)
+        await _say(app, "good", 2)
+        await reader.until(lambda: "good" in reader.frames)
+    assert (set(reader.frames), reader.closed) == ({"good"}, None)
+
+
+async def test_a_pump_that_fails_closes_the_members_instead_of_leaving_them_waiting(app: App) -> None:
+    def broken(news: News) -> bool:
+        raise RuntimeError("broken")
+
+    fanout = Fanout(app.daemon.core, Codec(encode=str), _names)
+    reader = Reader()
+    async with fanout.joined(reader.session, broken):
         await _say(app, "a", 1)
         await reader.until(lambda: reader.closed is not None)
     assert reader.closed == 1011

@@ -7,6 +7,7 @@ from typing import Any
 from clawatch.domain.alerts import Alert, AlertState, AlertType, Reason
 from clawatch.domain.journal import AlertChanged
 from clawatch.domain.time import SECOND
+from clawatch_plugins.freeagentics.numbers import number_of
 from clawatch_plugins.freeagentics.wire import PerformanceAlert
 from clawatch_plugins.freeagentics.words import SEVERITY_OF
 
@@ -47,15 +48,11 @@ def performance_alert(changed: AlertChanged) -> PerformanceAlert | None:
 def _figures(alert: Alert) -> tuple[float | None, float | None]:
     """What was measured, and from where on that is too much, as far as the evidence tells; silence in seconds."""
     found = alert.evidence
-    after, since = _number(found.get("afterMs")), _number(found.get("lastSignAt"))
+    after, since = number_of(found.get("afterMs")), number_of(found.get("lastSignAt"))
     if after is not None and since is not None:
         return max(alert.fired_at - since, 0) / SECOND, after / SECOND
     return _first(found, _VALUES), _first(found, _THRESHOLDS)
 
 
 def _first(found: dict[str, Any], names: tuple[str, ...]) -> float | None:
-    return next((number for name in names if (number := _number(found.get(name))) is not None), None)
-
-
-def _number(value: Any) -> float | None:
-    return None if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
+    return next((number for name in names if (number := number_of(found.get(name))) is not None), None)

@@ -6,6 +6,7 @@ from typing import Any
 
 from clawatch.domain.events import Event
 from clawatch.domain.time import Millis, iso
+from clawatch_plugins.freeagentics.numbers import number_of
 from clawatch_plugins.freeagentics.wire import Entity, Message, Relationship
 
 MAX_TEXT = 2_000
@@ -25,7 +26,7 @@ def message_of(event: Event, at: Millis) -> Message | None:
             source_id=_text(data.get("sourceId")),
             target_id=_text(data.get("targetId")),
             relationship_type=_text(data.get("relationshipType")),
-            strength=_number(data.get("strength")),
+            strength=number_of(data.get("strength")),
             agent_id=event.agent_id,
             **by,
         ))
@@ -44,7 +45,3 @@ def message_of(event: Event, at: Millis) -> Message | None:
 
 def _text(value: Any) -> str | None:
     return value[:MAX_TEXT] if isinstance(value, str) else None
-
-
-def _number(value: Any) -> float | None:
-    return None if isinstance(value, bool) or not isinstance(value, int | float) else float(value)

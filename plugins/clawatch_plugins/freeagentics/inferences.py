@@ -8,6 +8,7 @@ from clawatch.domain.runs import Run, RunStatus
 from clawatch.domain.time import Millis, iso
 from clawatch_plugins.freeagentics.figures import Figures
 from clawatch_plugins.freeagentics.loads import seconds_of
+from clawatch_plugins.freeagentics.numbers import number_of
 from clawatch_plugins.freeagentics.steps import Step
 from clawatch_plugins.freeagentics.wire import (
     InferenceCompleted,
@@ -33,7 +34,7 @@ def message_of(step: Step, run: Run, figures: Figures, at: Millis) -> Message:
 def _started(run: Run, figures: Figures, at: str) -> InferenceStarted:
     given = run.input if isinstance(run.input, dict) else {}
     query = run.input if isinstance(run.input, str) else next((given[key] for key in _QUERIES if key in given), None)
-    estimate = _number(given.get("estimated_duration", given.get("estimatedDuration")))
+    estimate = number_of(given.get("estimated_duration", given.get("estimatedDuration")))
     return InferenceStarted(
         inference_id=run.id,
         agent_id=run.agent_id,
@@ -81,7 +82,7 @@ def _summary(result: Any) -> Summary:
     findings = result.get("key_findings", result.get("keyFindings"))
     kept = [_text(one) for one in findings[:MAX_FINDINGS]] if isinstance(findings, list) else []
     told = next((result[key] for key in ("summary", "text", "answer") if key in result), None)
-    return Summary(confidence=_number(result.get("confidence")), key_findings=kept, text=_text(told))
+    return Summary(confidence=number_of(result.get("confidence")), key_findings=kept, text=_text(told))
 
 
 def _failed(run: Run, figures: Figures, at: str) -> InferenceFailed:
@@ -118,7 +119,3 @@ def _text(value: Any) -> str | None:
         return None
     text = value if isinstance(value, str) else str(value)
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
-
-
-def _number(value: Any) -> float | None:
-    return None if isinstance(value, bool) or not isinstance(value, int | float) else float(value)

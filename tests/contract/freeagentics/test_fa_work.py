@@ -46,6 +46,14 @@ async def test_fa_30_31_32_an_inference_is_started_gets_on_and_is_completed(fa: 
     assert client.types()[-3:] == ["inference_started", "inference_progress", "inference_completed"]
 
 
+async def test_a_number_that_no_float_can_hold_is_told_as_unknown_and_ends_nothing(fa: Any, client: Any) -> None:
+    beyond = 10**400
+    await run(fa, kind="inference", status="running", input={"query": "q", "estimated_duration": beyond})
+    assert (await client.hear(*INFERENCES))["estimated_duration"] is None
+    await run(fa, status="completed", result={"confidence": beyond, "key_findings": []})
+    assert (await client.hear(*INFERENCES))["result_summary"]["confidence"] is None
+
+
 @pytest.mark.parametrize(("report", "code", "message"), [
     ({"status": "failed", "error": "Inference timed out after 300 seconds"}, "TIMEOUT",
      "Inference timed out after 300 seconds"),
