@@ -181,7 +181,11 @@ class StorePort(Protocol):
     async def open_commands(self) -> list[Command]: ...
 
     async def run(self, run_id: str, agents: tuple[str, ...]) -> Run | None:
-        """The newest run of this id among those of the agents that match; each agent has ids of its own."""
+        """The run of this id among those of the agents that match; each agent has ids of its own.
+
+        Of several the one that somebody asked for here (``Run.by``), whatever agents report under its id; else
+        the newest.
+        """
         ...
 
     async def runs(

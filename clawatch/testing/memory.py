@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -68,6 +68,10 @@ class MemoryStore:
 
     def listen(self, listener: Callable[[Committed], None]) -> None:
         self._listeners.append(listener)
+
+    def put_agents(self, agents: Iterable[Agent]) -> None:
+        """Before anything is stored: agents known from elsewhere."""
+        self._books.agents.update({agent.id: replace(agent, first_seq=0) for agent in agents})
 
     # -- the journal
 
@@ -160,7 +164,7 @@ class MemoryStore:
 
     async def run(self, run_id: str, agents: tuple[str, ...]) -> Run | None:
         found = (run for run in self._books.runs.values() if run.id == run_id and matches(agents, run.agent_id))
-        return max(found, key=lambda run: run.place, default=None)
+        return max(found, key=lambda run: (bool(run.by), run.place), default=None)
 
     async def runs(
         self, agents: tuple[str, ...], cursor: str | None, limit: int, agent_id: str | None = None,

@@ -144,6 +144,18 @@ class AskingContract:
         assert (found.agent_id, found.status, found.progress, found.by) == ("a", RunStatus.RUNNING, 0.5, "ops")
         assert await store.run("r1", ("b", "")) is None
 
+    async def test_another_agents_run_of_the_same_id_does_not_stand_in_for_one_that_was_asked_for(
+        self, store: StorePort
+    ) -> None:
+        await store.commit(runs_unit(run("r1", agent_id="a"), run("waits")), NOW)
+        forged = [run_event("b", name, NOW + 5, status="completed", result="forged") for name in ("r1", "waits")]
+        await store.append(forged, NOW + 5)
+        for name in ("r1", "waits"):
+            found = await store.run(name, ("*",))
+            assert found is not None
+            assert (found.by, found.result) == ("ops", None)
+        assert (await store.run("r1", ("b",))) != await store.run("r1", ("*",))
+
     async def test_the_daemons_word_of_a_run_takes_nothing_back(self, store: StorePort) -> None:
         await store.commit(runs_unit(run("r1", agent_id="a")), NOW)
         done = run_event("a", "r1", NOW + 5, status="completed", progress=1.0, result="42")

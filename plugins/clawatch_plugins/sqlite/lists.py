@@ -43,7 +43,10 @@ def open_commands(con: sqlite3.Connection) -> list[Command]:
 
 
 def run(con: sqlite3.Connection, run_id: str, agents: tuple[str, ...]) -> Run | None:
-    rows = con.execute("SELECT agent, body FROM runs WHERE id = ? ORDER BY created_at DESC, place DESC", (run_id,))
+    rows = con.execute(
+        "SELECT agent, body FROM runs WHERE id = ?"
+        " ORDER BY json_extract(body, '$.by') IS NULL, created_at DESC, place DESC", (run_id,),
+    )  # fmt: skip
     return next((run_from(body) for agent, body in rows if matches(agents, agent)), None)
 
 
