@@ -8,7 +8,7 @@ const run = (id: string, changes: Partial<Run> = {}): Run => ({
   parentRunId: null, createdAt: at(0), updatedAt: at(0), startedAt: at(0), endedAt: null, requestedBy: "", ...changes,
 });
 const told = (seq: number, data: Record<string, unknown>): AgentEvent => ({
-  seq, id: null, agentId: "a", sessionId: null, callId: null, phase: "point", signal: "api", origin: "live",
+  seq, id: null, agentId: "a", sessionId: null, callId: null, phase: "point", signal: "api", origin: "live", turn: null,
   source: "clawatch", type: "run", timestamp: at(seq), receivedAt: at(seq), data: { runId: "r", ...data },
 });
 

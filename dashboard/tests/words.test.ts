@@ -9,7 +9,7 @@ import { visible } from "../src/lib/window";
 import type { AgentEvent, CostPoint, CostSeries } from "../src/lib/wire";
 
 const event = (type: string, data: Record<string, unknown>, changes: Partial<AgentEvent> = {}): AgentEvent => ({
-  seq: 1, id: null, agentId: "a", sessionId: null, callId: null, phase: "point", signal: "api", origin: "live",
+  seq: 1, id: null, agentId: "a", sessionId: null, callId: null, phase: "point", signal: "api", origin: "live", turn: null,
   source: "clawatch", type, timestamp: "2026-01-01T00:00:00Z", receivedAt: "2026-01-01T00:00:00Z", data, ...changes,
 });
 
@@ -83,5 +83,6 @@ test("what is pasted holds the address and the key", () => {
     expect(text).toContain("https://watch.example");
     expect(text).toContain("cw_abc");
   }
-  expect(JSON.parse(snippets("http://h", "k")[1]!.text).hooks.PreToolUse).toHaveLength(1);
+  const written = snippets("http://h", "k").find(({ name }) => name === "Claude Code")!.text;
+  expect(written.replaceAll(" \\\n ", "")).toBe("clawatch connect claude-code --url http://h --key k --write");
 });

@@ -70,7 +70,10 @@ class Site:
         return self.app
 
     async def start(self) -> None:
-        config = {"server": {"port": self.port}, "storage": {"use": "sqlite"}, "rules": {"stuck": {"after": "1h"}}}
+        config = {
+            "server": {"port": self.port}, "storage": {"use": "sqlite"}, "rules": {"stuck": {"after": "1h"}},
+            "agents": [{"match": "limited", "rules": {"cost": {"limits": [{"per": "day", "usd": 2}]}}}],
+        }  # fmt: skip
         self.app = await self.stack.enter_async_context(run_app(self.home, config, SystemClock()))
 
     async def stop(self) -> None:

@@ -59,6 +59,9 @@ async def test_the_first_event_turns_the_first_page_green(site: Any, open_page: 
     await page.get_by_role("tab", name="curl").click()
     said = await page.locator("pre").inner_text()
     key = said.partition("X-ClaWatch-Key: ")[2].partition("'")[0]
+    await page.get_by_role("tab", name="Claude Code").click()
+    written = (await page.locator("pre").inner_text()).replace(" \\\n ", "")
+    assert written == f"clawatch connect claude-code --url {site.url} --key {key} --write"
     keys = (await site.ask("GET", "/api/keys"))["keys"]
     assert [one["scopes"] for one in keys if not one["fixed"]] == [["ingest"]]
     assert key.startswith("cw_")

@@ -1,14 +1,13 @@
 "use strict";
 
 const state = document.getElementById("state");
-const code = location.hash.slice(1);
 
 function refuse(words) {
   state.textContent = words;
   document.getElementById("remedy").hidden = false;
 }
 
-async function logIn() {
+async function logIn(code) {
   // The code must not stay in the address bar or the history.
   history.replaceState(null, "", "/login");
   const answer = await fetch("/api/auth/login", {
@@ -24,10 +23,19 @@ async function logIn() {
   refuse(`${error}.`);
 }
 
-if (code) {
-  logIn().catch(() => {
+function begin() {
+  const code = location.hash.slice(1);
+  if (!code) {
+    refuse("This page needs a login link.");
+    return;
+  }
+  state.textContent = "Logging in …";
+  document.getElementById("remedy").hidden = true;
+  logIn(code).catch(() => {
     state.textContent = "ClaWatch did not answer. Is it running?";
   });
-} else {
-  refuse("This page needs a login link.");
 }
+
+// A link pasted over this page's address changes what is behind the # and loads nothing.
+addEventListener("hashchange", begin);
+begin();

@@ -51,11 +51,18 @@ export function tell(event: AgentEvent): Told {
       told.tone = "muted";
       break;
     default:
-      told.text = text(data.message) || text(data.name) || text(data.text);
+      told.text = text(data.message) || text(data.name) || text(data.text) || unsaid(data);
       if (event.type === "heartbeat") told.tone = "muted";
   }
   told.text = line(told.text, 400);
   return told;
+}
+
+/** Of a message whose words are not kept, who said how much. */
+function unsaid(data: Record<string, unknown>): string {
+  const who = { user: "a prompt", assistant: "an answer" }[text(data.role)] ?? text(data.role);
+  const length = number(data.length);
+  return who && length !== null ? `${who} of ${count(length)} characters` : who;
 }
 
 function argumentsOf(value: unknown): string {

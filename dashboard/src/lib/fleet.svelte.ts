@@ -4,11 +4,12 @@ import { get, goToLogin, query, say } from "./api";
 import { clock } from "./clock.svelte";
 import { startOfDay } from "./format";
 import { Live, type State } from "./live";
-import type { Agent, Alert, CostReport, Frame, System } from "./wire";
+import type { Agent, Alert, CostReport, Frame, Rules, System } from "./wire";
 
 /** Changes are shown together, so often: a busy fleet must not keep the page busy. */
 const SHOW_EVERY = 250;
 const COSTS_EVERY = 5_000;
+const RULES_EVERY = 5 * 60_000;
 const MOST_ALERTS = 1_000;
 
 type Hearer = (frame: Frame) => void;
@@ -18,6 +19,8 @@ class Fleet {
   firing: readonly Alert[] = $state.raw([]);
   /** What each agent has cost since midnight here; null until it is known. */
   today: ReadonlyMap<string, number> | null = $state.raw(null);
+  /** What the rules allow; null where that is not known. */
+  rules: Rules | null = $state.raw(null);
   connection: State = $state("connecting");
   /** When the page last was sure to show everything, by the server's clock. */
   freshAt = $state(Date.now());
@@ -39,6 +42,7 @@ class Fleet {
     document.addEventListener("visibilitychange", () => document.hidden || this.live?.wake());
     setInterval(() => this.live && (this.freshAt = this.live.freshAt + (clock.now - Date.now())), 1000);
     setInterval(() => void this.fetchCosts(), 60_000);
+    setInterval(() => document.hidden || void this.fetchRules(), RULES_EVERY);
     void this.connect();
   }
 
@@ -148,6 +152,11 @@ class Fleet {
     this.fetching = 0;
     this.show();
     void this.fetchCosts();
+    void this.fetchRules();
+  }
+
+  private async fetchRules(): Promise<void> {
+    this.rules = await get<Rules>("/api/rules").catch(() => null);
   }
 
   private fetchCostsSoon(): void {

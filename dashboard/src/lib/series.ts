@@ -1,11 +1,12 @@
 // Points of a series on an even grid of steps, one row of values per group.
 
-import type { CostPoint, CostSeries } from "./wire";
+import type { CostPoint, CostSeries, LatencySeries } from "./wire";
 
 export interface Grid {
   /** Seconds since 1970, as charts want them. */
   at: number[];
-  groups: { name: string; values: number[] }[];
+  /** Null: not known. */
+  groups: { name: string; values: (number | null)[] }[];
 }
 
 /** The most groups that are told apart; the rest are "others". */
@@ -33,10 +34,23 @@ export function gridOf(series: CostSeries, value: (point: CostPoint) => number, 
   return { at, groups };
 }
 
+/** The percentiles of a span; steps in which nothing was timed are gaps. */
+export function percentilesOf(series: LatencySeries, from: number, to: number): Grid {
+  const step = series.step;
+  const first = Math.floor(from / 1000 / step) * step;
+  const at = Array.from({ length: Math.max(1, Math.floor((to / 1000 - first) / step) + 1) }, (_, place) => first + place * step);
+  const groups = (["p50", "p95", "p99"] as const).map((name) => ({ name, values: Array<number | null>(at.length).fill(null) }));
+  for (const point of series.points) {
+    const place = Math.floor((Date.parse(point.timestamp) / 1000 - first) / step);
+    if (place >= 0 && place < at.length) for (const group of groups) group.values[place] = point[group.name];
+  }
+  return { at, groups: series.points.length ? groups : [] };
+}
+
 /** Each row on top of those before it. */
-export function stacked(rows: number[][]): number[][] {
+export function stacked(rows: (number | null)[][]): number[][] {
   const sum = rows[0] ? Array<number>(rows[0].length).fill(0) : [];
-  return rows.map((row) => row.map((value, place) => (sum[place]! += value)));
+  return rows.map((row) => row.map((value, place) => (sum[place]! += value ?? 0)));
 }
 
 const MINUTE = 60_000;

@@ -6,41 +6,24 @@ export interface Snippet {
   text: string;
 }
 
-const HOOKS = ["UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure", "Notification", "Stop", "StopFailure", "SessionEnd"];
-
 export function snippets(url: string, key: string): Snippet[] {
   return [
     { name: "curl", note: "In any terminal; the agent appears at once.", text: curl(url, key) },
-    { name: "Claude Code", note: "Into ~/.claude/settings.json; new sessions appear by themselves.", text: claudeCode(url, key) },
+    { name: "Claude Code", note: "Writes its hooks and telemetry into ~/.claude/settings.json, keeping what is there; new sessions appear by themselves.", text: connect("claude-code", url, key, "--write") },
+    { name: "OpenClaw", note: "Shows the one line for ClaWatch's own configuration; where OpenClaw runs on another machine, what to add there.", text: connect("openclaw", url, key) },
+    { name: "Others", note: "Codex, Gemini CLI, opencode, pi: says which agents it knows, and connects the one you name.", text: `clawatch connect\n${connect("codex", url, key, "--write")}` },
     { name: "Any command", note: "Watches the command's life and output, and can really hold it.", text: wrap(url, key) },
     { name: "Python", note: "Standard library only; never raises into your agent.", text: python(url, key) },
   ];
 }
 
+const connect = (agent: string, url: string, key: string, ...more: string[]) =>
+  [`clawatch connect ${agent}`, `--url ${url}`, `--key ${key}`, ...more].join(" \\\n  ");
+
 function curl(url: string, key: string): string {
   return `curl -H 'X-ClaWatch-Key: ${key}' -H 'Content-Type: application/json' \\
   -d '{"agentId": "first-agent", "type": "heartbeat"}' \\
   ${url}/api/events`;
-}
-
-function claudeCode(url: string, key: string): string {
-  const hook = [{
-    matcher: "",
-    hooks: [{ type: "http", url: `${url}/hooks/claude-code`, timeout: 5, headers: { "X-ClaWatch-Key": key } }],
-  }];
-  const settings = {
-    env: {
-      CLAUDE_CODE_ENABLE_TELEMETRY: "1",
-      OTEL_LOGS_EXPORTER: "otlp",
-      OTEL_METRICS_EXPORTER: "otlp",
-      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
-      OTEL_EXPORTER_OTLP_ENDPOINT: url,
-      OTEL_EXPORTER_OTLP_HEADERS: `X-ClaWatch-Key=${key}`,
-      OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: "cumulative",
-    },
-    hooks: Object.fromEntries(HOOKS.map((name) => [name, hook])),
-  };
-  return JSON.stringify(settings, null, 2);
 }
 
 function wrap(url: string, key: string): string {

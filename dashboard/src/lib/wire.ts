@@ -44,6 +44,8 @@ export interface AgentEvent {
   type: string;
   timestamp: string;
   receivedAt: string;
+  /** Where it left the agent that works in turns: open, waiting or closed; null where it says nothing of that. */
+  turn: string | null;
   data: Record<string, unknown>;
 }
 
@@ -231,6 +233,22 @@ export interface Key {
   createdAt: string | null;
   expiresAt: string | null;
   fixed: boolean;
+}
+
+export interface RuleSettings {
+  enabled?: boolean;
+  limits?: { per: string; usd: number; scope: string }[];
+}
+
+export interface Rules {
+  rules: Record<string, RuleSettings>;
+  /** By agent, the rules that hold otherwise for it. */
+  agents: Record<string, Record<string, RuleSettings>>;
+}
+
+export interface LatencySeries {
+  points: { timestamp: string; p50: number; p95: number; p99: number; count: number }[];
+  step: number;
 }
 
 export interface System {

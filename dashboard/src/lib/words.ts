@@ -52,6 +52,25 @@ const DOES: Record<string, Record<Deed["verb"], string>> = {
   },
 };
 
+/** What ClaWatch can do for an agent, by the kind of its control. */
+export const REACH: Record<string, string> = {
+  native: "enforced by ClaWatch",
+  cooperative: "asked, and it answers",
+  reabort: "stopped again whenever it starts",
+  none: "out of reach",
+};
+
+/** How sure it is that an agent has done what was asked. */
+export const SURENESS: Record<string, string> = {
+  requested: "not picked up yet",
+  delivered: "picked up, not answered yet",
+  claimed: "by its own word",
+  confirmed: "confirmed",
+  failed: "not done",
+  unsupported: "cannot be done",
+  expired: "no longer asked",
+};
+
 /** Whether a wish for this agent can come true at all. */
 export const canControl = (agent: Agent) => agent.control.kind !== "none";
 

@@ -86,6 +86,7 @@ def event_view(seq: int, event: Event) -> EventView:
         type=event.type,
         timestamp=iso(event.at),
         received_at=iso(event.received_at),
+        turn=event.turn,
         data={**_measured(event), **event.data},
     )
 

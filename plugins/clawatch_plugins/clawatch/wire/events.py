@@ -22,6 +22,8 @@ class EventView(Wire):
     type: str
     timestamp: str
     received_at: str
+    turn: str | None
+    """Where it left an agent that works in turns: open, waiting or closed; null where it says nothing of that."""
     data: dict[str, Any]
 
 
