@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 
 from aiohttp import web
 
@@ -39,19 +40,15 @@ async def serve() -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
     print(f"listening on http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
-    await asyncio.Event().wait()
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    await stopped.wait()
 
 
 def main() -> None:
-    import signal
-
     import uvloop
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        uvloop.run(serve())
-    except KeyboardInterrupt:
-        return
+    uvloop.run(serve())
 
 
 if __name__ == "__main__":

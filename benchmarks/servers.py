@@ -68,8 +68,12 @@ async def process(module: str, *arguments: str, log: Path) -> AsyncIterator[Serv
     finally:
         if child.returncode is None:
             child.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(30):
-            await child.wait()
+        try:
+            async with asyncio.timeout(30):
+                await child.wait()
+        except TimeoutError:
+            child.kill()
+            raise
 
 
 async def _address(child: asyncio.subprocess.Process, log: Path) -> str:

@@ -10,12 +10,13 @@ from aiohttp import web
 from clawatch.apis.sessions import Session
 from clawatch.domain.metrics import Labels, Metrics, Reading
 
-METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 UNMATCHED = "unmatched"
 IN, OUT = "in", "out"
 
 
 class SocketMetrics:
+    """One for each application."""
+
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         route = ("route",)
@@ -71,3 +72,6 @@ def route_of(request: web.BaseRequest) -> str:
     """The route as the router knows it, never the path: there are as many of these as clients like."""
     resource = request.match_info.route.resource if isinstance(request, web.Request) else None
     return UNMATCHED if resource is None else resource.canonical
+
+
+METRICS: web.AppKey[SocketMetrics] = web.AppKey("socket_metrics", SocketMetrics)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -18,7 +19,7 @@ from clawatch.apis.envelopes import Refused
 from clawatch.apis.routes import Problem
 from clawatch.apis.sessions import LOST, Session
 from clawatch.apis.socket_limits import Closing, Codec, SocketLimits
-from clawatch.apis.socket_metrics import METRICS, SocketMetrics
+from clawatch.apis.socket_metrics import METRICS
 from clawatch.domain.access import Principal
 from clawatch.ports import ClaWatchError
 
@@ -67,8 +68,7 @@ async def serve_socket(
     await ws.prepare(request)
     session = Session(ws, request, limits, codec)
     sessions = request.app.get(SESSIONS, set())
-    metrics = request.app.get(METRICS)
-    counted = None if metrics is None else SocketMetrics(metrics)
+    counted = request.app.get(METRICS)
     limits.counters.open_for(session)
     sessions.add(session)
     if counted is not None:
@@ -117,33 +117,32 @@ class _Life:
         self._handler = handler
 
     async def run(self) -> None:
-        """Raises what the handler raised, after closing."""
+        """Until the handler is done or somebody has ended the session, all in the one task of the request.
+
+        Raises what the handler raised, after closing.
+        """
         session = self._session
         try:
             with self._limits.counters.admit(session.request, self._limits):
-                await self._until_ended()
+                async with asyncio.timeout(None) as ending:
+                    session.on_end = partial(_expire, ending)
+                    try:
+                        await self._serve()
+                    finally:
+                        session.on_end = None
         except Refused as refusal:
             self._refuse_and_end(refusal.problem)
         except ConnectionError:
             session.end(LOST)
+        except Exception:
+            if session.closing is None:
+                session.end(FAILED)
+                raise
         except BaseException:
             session.end(FAILED)
             raise
         finally:
             await asyncio.shield(self._finish())
-
-    async def _until_ended(self) -> None:
-        """Until the handler is done or somebody has ended the session; all in the one task of the request."""
-        loop, session = asyncio.get_running_loop(), self._session
-        try:
-            async with asyncio.timeout(None) as ending:
-                session.on_end = lambda: ending.reschedule(loop.time())
-                await self._serve()
-        except Exception:
-            if session.closing is None:
-                raise
-        finally:
-            session.on_end = None
 
     async def _serve(self) -> None:
         secret = await self._authenticate()
@@ -200,6 +199,11 @@ class _Life:
             transport.close()
             if transport.get_write_buffer_size():
                 asyncio.get_running_loop().call_later(LINGER, transport.abort)
+
+
+def _expire(timeout: asyncio.Timeout) -> None:
+    """End its block at the next chance."""
+    timeout.reschedule(asyncio.get_running_loop().time())
 
 
 class _Watch:

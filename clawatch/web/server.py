@@ -92,8 +92,8 @@ def build(
     gate = Gate(apis, access, settings, clock, log, counters, metrics)
     app = web.Application(middlewares=[gate.middleware])
     sessions: set[Endable] = set()
-    app[SESSIONS], app[METRICS], app[APIS] = sessions, metrics, apis
-    SocketMetrics(metrics).watch(sessions)
+    app[SESSIONS], app[METRICS], app[APIS] = sessions, SocketMetrics(metrics), apis
+    app[METRICS].watch(sessions)
     app.on_response_prepare.append(gate.add_headers)
     owners: dict[tuple[str, str], str] = {}
     for name, api in apis:

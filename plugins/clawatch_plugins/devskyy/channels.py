@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -29,6 +29,8 @@ _LOOKS = 3
 
 class Listener:
     """One connection: what it wants, and since when it has heard nothing."""
+
+    __slots__ = ("_agent_type", "_channel", "_quiet_since", "_sent", "session")
 
     def __init__(self, session: Session, channel: str) -> None:
         self.session = session
@@ -95,12 +97,12 @@ class Channels:
                 if listener.is_quiet(now, self._keepalive):
                     listener.session.send(Keepalive(timestamp=self._now()))
 
-    async def _open(self, request: web.Request, principal: Principal) -> web.WebSocketResponse:
+    def _open(self, request: web.Request, principal: Principal) -> Awaitable[web.WebSocketResponse]:
         channel = request.match_info["channel"]
         if channel not in self._limits:
-            return await serve_socket(request, self._nowhere, self._codec, _anybody, _turn_away)
+            return serve_socket(request, self._nowhere, self._codec, _anybody, _turn_away)
         limits, identify = self._limits[channel], self._listeners.identify
-        return await serve_socket(request, limits, self._codec, identify, lambda session: self._serve(session, channel))
+        return serve_socket(request, limits, self._codec, identify, lambda session: self._serve(session, channel))
 
     async def _serve(self, session: Session, channel: str) -> None:
         listener = Listener(session, channel)
