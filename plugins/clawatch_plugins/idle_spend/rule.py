@@ -11,7 +11,8 @@ from clawatch.domain.events import Event, EventType, Origin, Turn
 from clawatch.domain.journal import Entry, Fill
 from clawatch.domain.money import Nanos, nanos, say_usd, usd
 from clawatch.domain.time import Millis, Moment
-from clawatch.domain.verdicts import Finding, Verdict
+from clawatch.domain.verdicts import Finding, Verdict, Wake
+from clawatch.domain.waking import Alarm
 from clawatch.domain.words import write_out
 from clawatch.ports import Rule
 
@@ -30,7 +31,7 @@ class Allowed(Protocol):
 class Account:
     """One agent's."""
 
-    __slots__ = ("asked_at", "spent", "told")
+    __slots__ = ("alarm", "asked_at", "over_at", "spent", "told")
 
     def __init__(self, asked_at: Millis) -> None:
         self.asked_at = asked_at
@@ -38,6 +39,9 @@ class Account:
         self.spent: Nanos = 0
         self.told: Nanos = 0
         """What was last told of; 0 while it does not fire."""
+        self.over_at: Millis = 0
+        """When it will have spent nothing for as long as nobody needs to ask it anything."""
+        self.alarm = Alarm()
 
 
 class IdleSpend(Rule):
@@ -57,8 +61,23 @@ class IdleSpend(Rule):
             return ()
         return list(self._spend(agent.id, spent, settings, now))
 
-    def due(self, wake: object, agent: Agent, settings: Allowed, now: Moment) -> Iterable[Finding]:
-        return ()
+    def due(self, wake: Wake, agent: Agent, settings: Allowed, now: Moment) -> Iterable[Finding]:
+        account = self._accounts.get(agent.id)
+        if account is None or not account.told or not account.alarm.rings(wake):
+            return ()
+        if now.mono < account.over_at:
+            return account.alarm.set(account.over_at, now, agent.id)
+        account.spent = account.told = 0
+        return [Verdict(agent_id=agent.id, severity=None)]
+
+    def watch(self, agent: Agent, settings: Allowed, now: Moment) -> Iterable[Wake]:
+        """What is open from before the start goes on until somebody asks, or nothing more is spent."""
+        if agent.id not in self._open:
+            return ()
+        account = self._account(agent.id, now)
+        account.told = account.spent = max(account.spent, nanos(settings.usd))
+        account.over_at = now.mono + settings.after
+        return account.alarm.set(account.over_at, now, agent.id)
 
     def forget(self, agent_id: str) -> None:
         self._accounts.pop(agent_id, None)
@@ -66,10 +85,9 @@ class IdleSpend(Rule):
 
     def _ask(self, event: Event, now: Moment) -> list[Finding]:
         account = self._account(event.agent_id, now)
-        was_told = bool(account.told) or event.agent_id in self._open
-        self._open.discard(event.agent_id)
-        asked_at = now.mono - max(0, now.wall - event.received_at)
-        account.asked_at, account.spent, account.told = max(account.asked_at, asked_at), 0, 0
+        was_told = account.told > 0
+        account.asked_at = max(account.asked_at, now.mono_at(event.received_at))
+        account.spent = account.told = 0
         return [Verdict(agent_id=event.agent_id, severity=None)] if was_told else []
 
     def _spend(self, agent_id: str, spent: Nanos, settings: Allowed, now: Moment) -> Iterator[Finding]:
@@ -78,9 +96,11 @@ class IdleSpend(Rule):
         silence = now.mono - account.asked_at
         if silence < settings.after or account.spent < nanos(settings.usd):
             return
+        account.over_at = now.mono + settings.after
         if account.told == 0 or account.spent >= 2 * account.told:
             account.told = account.spent
             yield _spending(agent_id, account.spent, silence)
+        yield from account.alarm.set(account.over_at, now, agent_id)
 
     def _account(self, agent_id: str, now: Moment) -> Account:
         account = self._accounts.get(agent_id)

@@ -25,7 +25,7 @@ async def read_rhythms(queries: QueriesPort, now: Moment) -> dict[str, Rhythm]:
         for point in await queries.series(CORE, since, now.wall + 1, _STEP, "", agent_id):
             measures = point.measures
             if measures.tool_calls or measures.tokens or measures.messages:
-                rhythm.work(point.at)
+                rhythm.work(point.at, min(point.at + _STEP, now.wall))
         rhythm.shift(now.mono - now.wall)
         found[agent_id] = rhythm
     return found

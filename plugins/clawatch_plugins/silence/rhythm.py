@@ -28,14 +28,15 @@ class Rhythm:
         """When the latest burst began."""
         self.worked_at: Millis | None = None
 
-    def work(self, at: Millis) -> bool:
-        """Whether a burst begins with it."""
+    def work(self, at: Millis, until: Millis | None = None) -> bool:
+        """Whether a burst begins with it. ``until``: its end, where only the time is known within which it was."""
         begins = self.worked_at is None or at > self.worked_at + QUIET
         if begins:
             if self.began_at is not None:
                 self._gaps.append(at - self.began_at)
             self.began_at = at
-        self.worked_at = at if self.worked_at is None else max(self.worked_at, at)
+        until = at if until is None else until
+        self.worked_at = until if self.worked_at is None else max(self.worked_at, until)
         return begins
 
     def shift(self, by: Millis) -> None:

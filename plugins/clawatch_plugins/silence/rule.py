@@ -7,16 +7,19 @@ from typing import Protocol
 
 from clawatch.domain.agents import EPHEMERAL, Agent, Status
 from clawatch.domain.alerts import Severity
+from clawatch.domain.downtime import Downtime
 from clawatch.domain.events import Event, EventType, Origin
 from clawatch.domain.journal import Entry
 from clawatch.domain.time import Millis, Moment
 from clawatch.domain.verdicts import Finding, Verdict, Wake
+from clawatch.domain.waking import Alarm
 from clawatch.domain.words import write_out
 from clawatch.ports import Rule
 from clawatch_plugins.silence.rhythm import Rhythm
 
 _WORK = frozenset({EventType.TOOL_CALL, EventType.COST, EventType.MESSAGE, EventType.RUN})
-_HELD = frozenset({Status.PAUSED, Status.STOPPED, Status.STUCK})
+_ASIDE = frozenset({Status.PAUSED, Status.STOPPED})
+"""Silent on purpose."""
 
 
 class Allowed(Protocol):
@@ -27,71 +30,88 @@ class Allowed(Protocol):
 
 
 class Listened:
-    """One agent. Times are on the monotonic clock."""
+    """One agent."""
 
-    __slots__ = ("is_told", "rhythm", "wake_at")
+    __slots__ = ("alarm", "is_told", "rhythm")
 
     def __init__(self, rhythm: Rhythm) -> None:
         self.rhythm = rhythm
+        """On the monotonic clock."""
         self.is_told = False
-        self.wake_at: Millis | None = None
+        self.alarm = Alarm()
 
 
 class Silence(Rule):
     def __init__(self, rhythms: dict[str, Rhythm] | None = None, told: Iterable[str] = ()) -> None:
         self._agents = {agent_id: Listened(rhythm) for agent_id, rhythm in (rhythms or {}).items()}
-        for agent_id in told:
-            self._listened(agent_id).is_told = True
+        self._open = set(told)
+        """Agents whose alert was open at the start."""
+        self._downtime = Downtime(0)
+
+    def began(self, now: Moment, downtime: Downtime) -> None:
+        """What we were away for is not held against anybody."""
+        self._downtime = downtime
+        for listened in self._agents.values():
+            worked_at = listened.rhythm.worked_at
+            if worked_at is not None:
+                listened.rhythm.shift(downtime.since(worked_at - now.mono + now.wall))
+
+    def watch(self, agent: Agent, settings: Allowed, now: Moment) -> Iterable[Wake]:
+        is_open = agent.id in self._open
+        listened = self._listened(agent.id) if is_open else self._agents.get(agent.id)
+        if listened is None:
+            return ()
+        listened.is_told = is_open
+        return listened.alarm.set(now.mono, now, agent.id)
 
     def observe(self, entry: Entry, agent: Agent, settings: Allowed, now: Moment) -> Iterable[Finding]:
+        listened = self._agents.get(agent.id)
+        if listened is not None and listened.is_told and agent.status in _ASIDE:
+            listened.is_told = False
+            return [Verdict(agent_id=agent.id, severity=None)]
         event = entry.body
         if not isinstance(event, Event) or event.type not in _WORK or agent.kind in EPHEMERAL:
             return ()
         if event.origin is not Origin.LIVE or not event.is_progress:
             return ()
-        return list(self._work(agent.id, now.mono - max(0, now.wall - event.received_at), settings))
+        return list(self._work(agent, self._downtime.heard_at(event.received_at, now), settings, now))
 
     def due(self, wake: Wake, agent: Agent, settings: Allowed, now: Moment) -> Iterable[Finding]:
         listened = self._agents.get(agent.id)
-        if listened is None or wake.mono != listened.wake_at:
+        if listened is None or not listened.alarm.rings(wake):
             return ()
-        listened.wake_at = None
-        deadline = _deadline(listened.rhythm, settings)
-        if deadline is None or listened.is_told:
-            return ()
-        if now.mono < deadline:
-            return list(self._reschedule(agent.id, listened, settings))
-        if agent.status in _HELD:
-            return ()  # its next work begins it anew
-        listened.is_told = True
-        return [_silent(agent.id, listened.rhythm, now.mono)]
-
-    def watch(self, agent: Agent, settings: Allowed, now: Moment) -> Iterable[Wake]:
-        listened = self._agents.get(agent.id)
-        if listened is not None and not listened.is_told:
-            listened.wake_at = None
-            yield from self._reschedule(agent.id, listened, settings)
+        return list(_judge(listened, agent, settings, now))
 
     def forget(self, agent_id: str) -> None:
         self._agents.pop(agent_id, None)
+        self._open.discard(agent_id)
 
-    def _work(self, agent_id: str, at: Millis, settings: Allowed) -> Iterator[Finding]:
-        listened = self._listened(agent_id)
+    def _work(self, agent: Agent, at: Millis, settings: Allowed, now: Moment) -> Iterator[Finding]:
+        listened = self._listened(agent.id)
         begins = listened.rhythm.work(at)
         if listened.is_told:
             listened.is_told = False
-            yield Verdict(agent_id=agent_id, severity=None)
-        if begins:
-            yield from self._reschedule(agent_id, listened, settings)
-
-    def _reschedule(self, agent_id: str, listened: Listened, settings: Allowed) -> Iterator[Wake]:
-        """One wake is asked for at a time; it asks for the next when it comes too early."""
-        if listened.wake_at is None and (deadline := _deadline(listened.rhythm, settings)) is not None:
-            listened.wake_at = deadline
-            yield Wake(mono=deadline, agent_id=agent_id)
+            yield Verdict(agent_id=agent.id, severity=None)
+        if begins and (deadline := _deadline(listened.rhythm, settings)) is not None:
+            yield from listened.alarm.set(deadline, now, agent.id)
 
     def _listened(self, agent_id: str) -> Listened:
         return self._agents.setdefault(agent_id, Listened(Rhythm()))
+
+
+def _judge(listened: Listened, agent: Agent, settings: Allowed, now: Moment) -> Iterator[Finding]:
+    """Told already, it stays so until its next work, or until it is put aside."""
+    deadline = None if listened.is_told else _deadline(listened.rhythm, settings)
+    if listened.is_told and agent.status in _ASIDE:
+        listened.is_told = False
+        yield Verdict(agent_id=agent.id, severity=None)
+    elif deadline is not None and now.mono < deadline:
+        yield from listened.alarm.set(deadline, now, agent.id)
+    elif deadline is not None and agent.status is Status.STUCK:
+        yield from listened.alarm.set(now.mono + settings.at_least, now, agent.id)  # that is told of already
+    elif deadline is not None and agent.status not in _ASIDE:  # else its next work begins it anew
+        listened.is_told = True
+        yield _silent(agent.id, listened.rhythm, now.mono)
 
 
 def _deadline(rhythm: Rhythm, settings: Allowed) -> Millis | None:

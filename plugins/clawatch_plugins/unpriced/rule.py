@@ -11,6 +11,7 @@ from clawatch.domain.events import Event, Origin
 from clawatch.domain.journal import Counted, Entry, Fill
 from clawatch.domain.time import Millis, Moment
 from clawatch.domain.verdicts import Finding, Verdict, Wake
+from clawatch.domain.waking import Alarm
 from clawatch.domain.words import one_line, short_name, write_out
 from clawatch.ports import Rule
 
@@ -28,14 +29,15 @@ class Allowed(Protocol):
 class Unknown:
     """One agent's tokens of one model."""
 
-    __slots__ = ("asks_wake", "over_at", "tokens", "told")
+    __slots__ = ("alarm", "over_at", "tokens", "told")
 
     def __init__(self) -> None:
         self.tokens = 0
         self.told = 0
         """What was last told of; 0 while it does not fire."""
         self.over_at: Millis = 0
-        self.asks_wake = False
+        """When none of it will have come for the time, on the monotonic clock."""
+        self.alarm = Alarm()
 
 
 class Unpriced(Rule):
@@ -55,35 +57,39 @@ class Unpriced(Rule):
     def due(self, wake: Wake, agent: Agent, settings: Allowed, now: Moment) -> Iterable[Finding]:
         models = self._agents.get(agent.id, {})
         known = models.get(wake.subject)
-        if known is None:
+        if known is None or not known.alarm.rings(wake):
             return ()
         if now.mono < known.over_at:
-            return [Wake(mono=known.over_at, agent_id=agent.id, subject=wake.subject)]
+            return known.alarm.set(known.over_at, now, agent.id, wake.subject)
         del models[wake.subject]
-        return [Verdict(agent_id=agent.id, severity=None, subject=wake.subject)] if known.told else ()
+        return [_over(agent.id, wake.subject)] if known.told else ()
 
     def watch(self, agent: Agent, settings: Allowed, now: Moment) -> Iterable[Wake]:
-        """What is open from before the start goes on until the model is priced, or not used any more."""
-        models = self._agents.setdefault(agent.id, {})
+        """What is open from before the start goes on until the model is priced, or not used any more.
+
+        What is not open has not been told.
+        """
+        for known in self._agents.get(agent.id, {}).values():
+            known.told = 0
         for subject in self._open_subjects.pop(agent.id, ()):
-            known = models.setdefault(subject, Unknown())
-            known.told, known.tokens = max(known.told, settings.tokens), max(known.tokens, settings.tokens)
+            known = self._agents.setdefault(agent.id, {}).setdefault(subject, Unknown())
+            known.told = known.tokens = max(known.tokens, settings.tokens)
             known.over_at = now.mono + settings.quiet
-            known.asks_wake = True
-            yield Wake(mono=known.over_at, agent_id=agent.id, subject=subject)
+            yield from known.alarm.set(known.over_at, now, agent.id, subject)
 
     def forget(self, agent_id: str) -> None:
         self._agents.pop(agent_id, None)
         self._open_subjects.pop(agent_id, None)
 
     def _count(self, agent_id: str, one: Counted, settings: Allowed, now: Moment) -> Iterator[Finding]:
-        measures = one.measures
-        if measures.unpriced > 0:
-            yield from self._add(agent_id, short_name(one.model), measures.unpriced, settings, now)
-        elif measures.cost > 0 and (known := self._agents.get(agent_id, {}).get(short_name(one.model))):
-            if known.told:
-                yield Verdict(agent_id=agent_id, severity=None, subject=short_name(one.model))
-            known.tokens = known.told = 0
+        model = short_name(one.model)
+        if one.measures.unpriced > 0:
+            yield from self._add(agent_id, model, one.measures.unpriced, settings, now)
+        elif known := self._agents.get(agent_id, {}).get(model):
+            known.tokens = 0 if one.measures.cost > 0 else max(0, known.tokens + one.measures.unpriced)
+            if known.told and known.tokens < settings.tokens:
+                known.told = 0
+                yield _over(agent_id, model)
 
     def _add(self, agent_id: str, model: str, tokens: int, settings: Allowed, now: Moment) -> Iterator[Finding]:
         models = self._agents.setdefault(agent_id, {})
@@ -96,9 +102,11 @@ class Unpriced(Rule):
         if known.tokens >= settings.tokens and is_news:
             known.told = known.tokens
             yield _unpriced(agent_id, model, known.tokens, settings)
-        if not known.asks_wake:
-            known.asks_wake = True
-            yield Wake(mono=known.over_at, agent_id=agent_id, subject=model)
+        yield from known.alarm.set(known.over_at, now, agent_id, model)
+
+
+def _over(agent_id: str, model: str) -> Verdict:
+    return Verdict(agent_id=agent_id, severity=None, subject=model)
 
 
 def _unpriced(agent_id: str, model: str, tokens: int, settings: Allowed) -> Verdict:
@@ -111,7 +119,7 @@ def _unpriced(agent_id: str, model: str, tokens: int, settings: Allowed) -> Verd
         "their cost is missing from every sum",
         evidence={
             "model": model, "tokens": tokens,
-            "remedy": "set its price under enrichers.prices.overrides in the configuration",
+            "remedy": "set its price under prices in the configuration",
             "quietAfter": write_out(settings.quiet),
         },
         may_brake=False,

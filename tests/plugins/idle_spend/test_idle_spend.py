@@ -97,3 +97,56 @@ def test_an_alert_from_before_the_start_ends_with_the_next_question(trial: Trial
 @pytest.mark.parametrize("role", [1, None, {"a": 1}, ["user"]])
 def test_a_role_of_any_kind_is_taken(trial: Trial, role: object) -> None:
     trial.say("message", data={"role": role}, turn=Turn.OPEN)
+
+
+def test_it_is_over_when_it_has_spent_nothing_for_as_long(trial: Trial) -> None:
+    ask(trial)
+    trial.advance(13 * HOUR)
+    spend(trial, 2)
+    trial.advance(HOUR)
+    spend(trial, 0.10)
+    trial.advance(12 * HOUR - 1)
+    assert trial.alert() is not None
+    trial.advance(1)
+    assert trial.alert() is None
+
+
+def test_an_alert_from_before_the_start_is_over_when_nothing_more_is_spent(trial: Trial) -> None:
+    ask(trial)
+    trial.advance(13 * HOUR)
+    spend(trial, 2)
+    trial.restart(IdleSpend([AGENT]))
+    trial.advance(12 * HOUR - 1)
+    assert trial.alert() is not None
+    trial.advance(1)
+    assert trial.alert() is None
+
+
+def test_a_question_that_is_shown_again_at_the_start_leaves_what_is_open_to_the_next_one(trial: Trial) -> None:
+    ask(trial)
+    trial.restart(IdleSpend([AGENT]))
+    ask(trial)
+    assert trial.verdicts[-1].severity is None
+
+
+def test_money_for_a_question_of_another_agent_is_its_own(trial: Trial) -> None:
+    for agent_id in ("a", "b"):
+        trial.say("message", agent_id, data={"role": "user"}, turn=Turn.OPEN)
+    trial.advance(13 * HOUR)
+    trial.say("message", "b", data={"role": "user"}, turn=Turn.OPEN)
+    for agent_id in ("a", "b"):
+        trial.say("cost", agent_id, usage=Usage(model="m", cost=nanos(2), input=1))
+    assert trial.alert("a") is not None
+    assert trial.alert("b") is None
+
+
+@pytest.mark.parametrize("jump", [-HOUR, HOUR])
+def test_a_clock_that_is_set_neither_prolongs_nor_ends_it(trial: Trial, jump: int) -> None:
+    ask(trial)
+    trial.clock.jump(jump)
+    trial.advance(12 * HOUR - 1)
+    spend(trial, 2)
+    assert trial.alert() is None
+    trial.advance(1)
+    spend(trial, 1)
+    assert trial.alert() is not None

@@ -73,3 +73,25 @@ def test_an_alert_from_before_the_start_goes_on_until_the_model_is_priced(trial:
     assert trial.alert(subject="local-7b") is not None
     use(trial, 5, cost=7)
     assert trial.alert(subject="local-7b") is None
+
+
+def test_what_is_not_open_after_a_restart_is_told_of_its_next_use(trial: Trial) -> None:
+    use(trial, 20_000)
+    trial.restart(Unpriced())
+    use(trial, 1)
+    assert [verdict.evidence["tokens"] for verdict in trial.verdicts] == [20_000, 20_001]
+
+
+def test_tokens_that_a_better_signal_takes_back_are_not_missing(trial: Trial) -> None:
+    use(trial, 20_000, session_id="s", rank=1)
+    assert trial.alert(subject="local-7b") is not None
+    use(trial, 20_000, model="priced", cost=5, session_id="s", rank=2)
+    assert trial.alert(subject="local-7b") is None
+
+
+def test_other_settings_of_an_agent_hold_for_it_alone(trial: Trial) -> None:
+    trial.overrides["b"] = UnpricedSettings(tokens=100)
+    for agent_id in ("a", "b"):
+        trial.say("cost", agent_id, usage=Usage(model="m", input=100))
+    assert trial.alert("a", "m") is None
+    assert trial.alert("b", "m") is not None
