@@ -25,6 +25,7 @@ from clawatch.fleet import Fleet
 from clawatch.guards import GuardedController
 from clawatch.lifecycle import Lifecycle
 from clawatch.ports import ClaWatchError, Clock, Core, StorePort, StoreUnavailable
+from clawatch.recordings import Recordings
 from clawatch.rules import Rules
 from clawatch.scheduler import Scheduler
 from clawatch.web.connections import listen
@@ -122,6 +123,13 @@ async def opened(config: Config) -> AsyncIterator[tuple[StorePort, Access]]:
         access = Access(store, access_settings(config), SystemClock())
         await access.refresh()
         yield store, access
+
+
+@asynccontextmanager
+async def opened_recordings(config: Config) -> AsyncIterator[tuple[StorePort, Recordings]]:
+    """The store and its recordings, to read; a daemon may run beside it."""
+    async with _open_store(config) as store:
+        yield store, Recordings(store.recordings, SystemClock())
 
 
 @asynccontextmanager

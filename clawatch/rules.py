@@ -162,6 +162,11 @@ class Rules:
             return 0.25
         return min(0.25, max(0.0, (wake_at - self._clock.now().mono) / 1000))
 
+    @property
+    def next_wake(self) -> Millis | None:
+        """When a rule has asked to be woken next, on the monotonic clock."""
+        return self._wakes.next_at
+
     async def step(self) -> bool:
         """Read a batch, judge it, store what follows. Whether there may be more to read."""
         async with self._commands.lock, self._desk.lock:

@@ -21,6 +21,7 @@ COMMANDS = {
     "replay": "clawatch.cli.replay:replay",
     "send": "clawatch.cli.agents:send",
     "status": "clawatch.cli.status:status",
+    "test-rules": "clawatch.cli.rules:test_rules",
     "wrap": "clawatch.cli.agents:wrap",
 }
 """Where each command is; plugins add theirs behind these."""

@@ -33,6 +33,8 @@ class Day:
         self._segments, self._regions = Names(), Names()
         self._known: dict[str, Profile] = {}
         """Agents as they have been introduced, without their state."""
+        self._initial: dict[str, dict[str, Any]] = {}
+        """How agents stood when the day began, where that is known."""
         self._status: dict[str, Any] = {}
         self._fired = 0
 
@@ -55,7 +57,7 @@ class Day:
 
     async def _hour(self, hour: Recording, offset: int) -> AsyncIterator[Line]:
         async for profile in self._core.recordings.profiles(hour):
-            if (introduced := self._introduced(profile)) is not None:
+            if (introduced := self._introduced(profile, is_first=not offset)) is not None:
                 yield introduced
         async for tick in self._ticks(hour, offset):
             yield tick
@@ -65,17 +67,17 @@ class Day:
         async for event in self._events(hour, offset):
             yield event
 
-    def _introduced(self, profile: Profile) -> AgentLine | None:
+    def _introduced(self, profile: Profile, is_first: bool) -> AgentLine | None:
         about = replace(profile, initial_state={}, final_decision=None, decision_tick=None)
         if self._known.get(profile.agent_id) == about:
             return None
-        is_first = profile.agent_id not in self._known
+        if is_first:
+            self._initial[profile.agent_id] = profile.initial_state
         self._known[profile.agent_id] = about
-        status = profile.initial_state.get("status")
         return AgentLine(
             agent_id=profile.agent_id, persona_name=profile.persona_name,
             segment=self._segments.of(profile.segment or ""), region=self._regions.of(profile.region or ""),
-            initial_state={"status": status} if is_first and status else {},
+            initial_state=self._initial.get(profile.agent_id, {}),
         )
 
     async def _ticks(self, hour: Recording, offset: int) -> AsyncIterator[TickLine]:

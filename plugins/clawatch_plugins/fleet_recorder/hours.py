@@ -11,7 +11,7 @@ from msgspec import to_builtins
 
 from clawatch.apis.pace import Pace
 from clawatch.domain.access import CORE
-from clawatch.domain.agents import Agent
+from clawatch.domain.agents import Agent, Status, counts_progress
 from clawatch.domain.alerts import Reason, Severity
 from clawatch.domain.commands import in_words
 from clawatch.domain.journal import AlertChanged, CommandChanged, Entry
@@ -121,6 +121,8 @@ class Hour:
     def _step(self, agent: Agent, at: Millis, tick: int, action: str | None = None) -> StepLine:
         self._told[agent.id] = agent.status
         state = {"status": agent.status, "control": agent.control, "at": iso(at)}
+        if agent.status is Status.STUCK:
+            state["last_seen"] = iso(agent.last_progress if counts_progress(agent) else agent.last_seen)
         return StepLine(tick=tick, agent_id=agent.id, state=state, action=action)
 
     def _alert(self, body: AlertChanged, entry: Entry, tick: int) -> Iterator[Line]:
