@@ -22,6 +22,10 @@ MAX_BODY = 4 * 1024 * 1024
 """Bytes of a body after inflation, unless a route says otherwise."""
 PIECE = 64 * 1024
 """Inflated at most so much at a time."""
+BOMB = 200
+"""A streamed body that inflates to so many times its size is none that anybody writes; only large ones are judged."""
+LARGE = 64 * 1024 * 1024
+"""Bytes, inflated."""
 ENCODINGS = "gzip, deflate"
 IN_FLIGHT = 64 * 1024 * 1024
 """Bytes of bodies that all requests under way may hold together."""
@@ -192,7 +196,7 @@ async def _read_packed(request: web.BaseRequest, limit: int) -> bytearray:
 
 async def _inflated(request: web.BaseRequest, limit: int) -> AsyncIterator[bytes]:
     inflater: _Inflater | None = None
-    packed = 0
+    packed = size = 0
     async for chunk in request.content.iter_any():
         packed += len(chunk)
         if packed > limit + PIECE:
@@ -202,6 +206,9 @@ async def _inflated(request: web.BaseRequest, limit: int) -> AsyncIterator[bytes
             if inflater is None or inflater.eof:
                 inflater = _inflater(chunk)
             piece = inflater.decompress(chunk, PIECE)
+            size += len(piece)
+            if size > LARGE and size > packed * BOMB:
+                raise Refused(413, f"the body is packed more than {BOMB} times; send it plain", "too_large")
             if piece:
                 yield piece
             chunk = inflater.unused_data if inflater.eof else inflater.unconsumed_tail

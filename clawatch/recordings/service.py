@@ -26,6 +26,7 @@ from clawatch.domain.recordings import (
     Trajectory,
 )
 from clawatch.domain.recordings.gathering import recording_from
+from clawatch.domain.recordings.lines import MAX_DEPTH, is_deep
 from clawatch.domain.recordings.slices import Slice
 from clawatch.domain.time import Millis
 from clawatch.ports import (
@@ -143,6 +144,8 @@ class Recordings:
             return recording
         if not recording.progress.has_begun:
             raise Invalid("Nothing has been recorded yet")
+        if is_deep(dict(aggregates or {})):
+            raise Invalid(f"aggregates: more than {MAX_DEPTH} lists and objects within each other")
         task = self._completing.get(recording_id)
         if task is None:
             task = asyncio.create_task(self._complete(recording, aggregates or {}), name=recording_id)

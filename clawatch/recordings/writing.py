@@ -61,7 +61,7 @@ class Writing:
         async for piece in _gathered(pieces):
             await self._feed(self._reader.feed(piece))
             self._size += len(piece)
-            if self._size >= FLUSH_BYTES:
+            if self._size >= FLUSH_BYTES and self.lines:  # of empty lines nothing waits to be stored
                 await self.flush()
         await self._feed(self._reader.end())
 

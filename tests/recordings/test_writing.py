@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -231,6 +232,24 @@ async def test_an_empty_one_cannot_be_completed(studio: Any) -> None:
     opened = await studio.record(studio.header())
     with pytest.raises(Invalid):
         await studio.recordings.complete(opened.id, CORE)
+
+
+async def test_any_number_of_empty_lines_behind_the_header_is_nothing(
+    studio: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "FLUSH_BYTES", 1_000)
+    monkeypatch.setattr(writing, "PIECE", 500)
+    opened = await studio.record(studio.header(), *[b"\n" * 500] * 9)
+    assert opened.stage is Stage.OPEN
+    assert (await studio.record(studio.header())).id == opened.id
+
+
+async def test_what_is_told_of_it_at_the_end_is_not_nested_beyond_reading(studio: Any) -> None:
+    opened = await studio.record(studio.header())
+    opened = await studio.extend(opened, 2, TICK)
+    with pytest.raises(Invalid, match="aggregates"):
+        await studio.recordings.complete(opened.id, CORE, {"a": json.loads("[" * 60 + "]" * 60)})
+    assert (await studio.recordings.complete(opened.id, CORE, {"a": [[1]]})).is_complete
 
 
 async def test_what_a_daemon_left_half_written_is_swept_away(studio: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ ascending order; ``end`` is the last.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -16,6 +16,8 @@ MAX_LINE = 1024 * 1024
 """Bytes."""
 MAX_TICK = 100_000
 MAX_INTERVAL = 10_000
+MAX_DEPTH = 50
+"""Lists and objects within each other in a value. What is nested near the interpreter's limit cannot be read again."""
 MAX_NAMES = 200
 """Metrics, segments and regions that a recording may name, of each."""
 
@@ -103,6 +105,7 @@ class EndLine(Line, frozen=True, kw_only=True, omit_defaults=True, tag="end"):
 
 AnyLine = Header | AgentLine | TickLine | StepLine | EventLine | EndLine
 _decode = msgspec.json.Decoder[Any](AnyLine).decode
+_FIELDS: dict[type[Line], tuple[str, ...]] = {kind: kind.__struct_fields__ for kind in get_args(AnyLine)}
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -165,7 +168,26 @@ def _decoded(text: bytes, number: int) -> AnyLine:
         raise BadLine(number, "it is nested too deeply") from None
     except (ValueError, OverflowError) as error:
         raise BadLine(number, f"it is not valid JSON: {error}") from None
+    may_be_deep = text.count(b"{") + text.count(b"[") > MAX_DEPTH
+    if may_be_deep and is_deep([getattr(line, name) for name in _FIELDS[type(line)]]):
+        raise BadLine(number, f"it is nested too deeply: more than {MAX_DEPTH} lists and objects within each other")
     return line
+
+
+def is_deep(value: Any) -> bool:
+    """Whether there are more than ``MAX_DEPTH`` lists and objects within each other, the outermost not counted."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [inner for outer in level for inner in _within(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _within(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _said(error: str) -> str:

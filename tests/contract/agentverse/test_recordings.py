@@ -43,6 +43,18 @@ async def test_a_whole_body_is_complete_at_once(av: Any, make: Any, node: str) -
     assert (await av.ask(node=node)).status == 200
 
 
+async def test_a_body_that_is_hardly_anything_but_packing_is_refused_early_and_leaves_nothing(
+    av: Any, make: Any, node: str
+) -> None:
+    packer = zlib.compressobj(1, wbits=31)
+    bomb = packer.compress(make.packed([make.header(node_id=node)]))
+    bomb += b"".join(packer.compress(b"\n" * 1_000_000) for _ in range(100)) + packer.flush()
+    answer = await send(av, bomb, Content_Encoding="gzip")
+    assert (answer.status, answer.body["error"]) == (413, "the body is packed more than 200 times; send it plain")
+    left = (await av.cw.ask("GET", "/api/recordings")).body["recordings"]
+    assert node not in [one["node_id"] for one in left]
+
+
 async def test_a_recording_may_be_sent_line_by_line(av: Any, make: Any, node: str, opened: str) -> None:
     first = await frames(av, opened, 2, make.packed([make.tick(0), make.tick(1)]))
     assert (first.status, first.body) == (200, {"next_line": 4, "ended": False})

@@ -36,6 +36,14 @@ def test_lines_are_numbered_as_the_sender_counts() -> None:
     assert [number for number, _ in read(LINES[1] + b"\n" + LINES[2], first=17)] == [17, 18]
 
 
+def test_what_is_wide_or_a_little_deep_is_taken() -> None:
+    wide, deep = json.dumps({"x": [[n] for n in range(500)]}), json.dumps({"x": "[" * 60 + "{" * 60})
+    nested = '{"x":' + "[" * 48 + "]" * 48 + "}"
+    for state in (wide, deep, nested):
+        [(_, line)] = read(b'{"kind":"step","tick":0,"agent_id":"a","state":' + state.encode() + b"}")
+        assert line.state == json.loads(state)
+
+
 @pytest.mark.parametrize(("text", "why"), [
     ("{", "not valid JSON"), ("[]", "Expected `object`"), ('{"tick":1}', "its kind must be one of"),
     ('{"kind":"nonsense"}', "its kind must be one of"), ('{"kind":"tick"}', "missing required field `tick`"),
@@ -49,6 +57,8 @@ def test_lines_are_numbered_as_the_sender_counts() -> None:
     ('{"kind":"step","tick":0,"agent_id":""}', "agent_id"), ('{"kind":"step","tick":0,"agent_id":7}', "agent_id"),
     ('{"kind":"recording","node_id":"x","keyframe_interval":0}', ">= 1"),
     ('{"kind":"step","tick":0,"agent_id":"a","state":{"x":' + "[" * 5000 + "]" * 5000 + "}}", "nested too deeply"),
+    ('{"kind":"step","tick":0,"agent_id":"a","state":{"x":' + "[" * 60 + "]" * 60 + "}}", "nested too deeply"),
+    ('{"kind":"end","aggregates":{"x":' + '{"y":' * 900 + "1" + "}" * 900 + "}}", "nested too deeply"),
     ('{"kind":"tick","tick":0,"world_state":{"x":"\ud800"}}', "not valid JSON"),
 ])  # fmt: skip
 def test_a_bad_line_is_named_by_its_number(text: str, why: str) -> None:
