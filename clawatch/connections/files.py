@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
@@ -17,6 +18,8 @@ from clawatch.ports.connecting import Merge
 
 _NEW_MODE = 0o600
 """They hold a key."""
+MAX_SIZE = 4 * 1024 * 1024
+"""Bytes."""
 _INDENT = re.compile(r"^([ \t]+)\S", re.MULTILINE)
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 
@@ -28,11 +31,22 @@ class UnreadableError(ClaWatchError):
 def text_of(path: Path) -> str:
     """What a file holds; empty when there is none. Raises UnreadableError."""
     try:
-        return path.read_bytes().decode()
+        return _read(path).decode()
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableError(f"{path} cannot be read: {error}") from None
+
+
+def _read(path: Path) -> bytes:
+    """Never waits for a pipe's other end, nor reads a device without end. Raises OSError, UnreadableError."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise UnreadableError(f"{path} is left as it is, since it is no ordinary file")
+        content = opened.read(MAX_SIZE + 1)
+    if len(content) > MAX_SIZE:
+        raise UnreadableError(f"{path} is left as it is, since no settings are larger than {MAX_SIZE} bytes")
+    return content
 
 
 def merged_text(text: str, wanted: Merge, ours: Callable[[Any], bool], replaces: bool) -> tuple[str, Merged]:
@@ -60,7 +74,7 @@ def _json(text: str, settings: dict[str, Any], ours: Callable[[Any], bool], repl
         raise ValueError("it holds no object")  # noqa: TRY004
     merged = merge(known, settings, ours, replaces)
     indent = _INDENT.search(text)
-    written = json.dumps(known, indent=indent[1] if indent else 2, ensure_ascii=False)
+    written = json.dumps(known, indent=indent[1] if indent else 2, ensure_ascii=False, allow_nan=False)
     return (written + "\n" if merged.changed else text), merged
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import tomllib
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clawatch.connections.files import UnreadableError, merged_text, replace, shown
+from clawatch.connections.files import MAX_SIZE, UnreadableError, merged_text, replace, shown, text_of
 from clawatch.connections.merging import is_ours, keys_in, merge
 from clawatch.ports import Merge
 
@@ -93,6 +94,7 @@ def test_variables_are_set_beside_others() -> None:
 @pytest.mark.parametrize(("format", "text"), [
     ("json", "{,}"), ("json", '{"a": 1, // a comment\n"b": 2}'), ("json", "[1]"), ("json", '{"a": 1, "a": 2}'),
     ("json", "[" * 100_000), ("toml", "a = "), ("toml", "[a]\n[a]\n"), ("json", '{"a": "\\ud800"}'),
+    ("json", '{"a": 1e400}'), ("json", '{"a": NaN}'),
 ])  # fmt: skip
 def test_what_is_not_understood_is_refused(format: str, text: str) -> None:
     with pytest.raises(UnreadableError, match="left as it is"):
@@ -165,6 +167,17 @@ def test_a_file_that_changed_meanwhile_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="just been changed"):
         replace(file, "{}", "ours", "now")
     assert file.read_text() == "theirs"
+
+
+def test_pipes_devices_folders_loops_and_what_has_no_end_are_left_alone(tmp_path: Path) -> None:
+    pipe, folder, loop, large = (tmp_path / name for name in ("pipe", "folder", "loop", "large"))
+    os.mkfifo(pipe)
+    folder.mkdir()
+    loop.symlink_to(loop)
+    large.write_bytes(b" " * (MAX_SIZE + 1))
+    for path in (pipe, folder, loop, large, Path("/dev/zero")):
+        with pytest.raises(UnreadableError):
+            text_of(path)
 
 
 def test_a_folder_that_may_not_be_written_says_so(tmp_path: Path) -> None:
