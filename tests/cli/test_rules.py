@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,19 @@ def test_tests_that_hold_pass(tmp_path: Path) -> None:
     done = call(str(file))
     assert done.exit_code == 0, done.output
     assert done.output.splitlines()[-1] == f"{file}: 4 of 4 as expected"
+
+
+def test_the_example_of_the_documentation_passes(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "recordings.md").read_text()
+    found = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert found
+    file = tmp_path / "rules.yaml"
+    file.write_text(found[1])
+    done = call(str(file))
+    assert (done.exit_code, done.output.splitlines()[-1]) == (0, f"{file}: 3 of 3 as expected")
+    file.write_text(found[1].replace("at: 3m30s", "at: 3m"))
+    told = [line.rstrip() for line in call(str(file)).output.splitlines()[:3]]
+    assert "\n".join(told) in page
 
 
 def test_what_differs_is_told_and_the_exit_code_is_one(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A day of the demo on a clock that is turned by hand: told by its cast, recorded by the fleet's own recorder, replayed."""
+"""A day of the demo on a clock turned by hand: told by its cast, recorded by the fleet's own recorder, replayed."""
 
 from __future__ import annotations
 
@@ -188,8 +188,8 @@ async def test_a_day_of_the_demo_is_replayed_with_its_alerts_at_the_right_minute
     ticks = {frame["tick"]: frame["data"]["metrics"] for frame in frames if frame["type"] == "replay_tick"}
     assert len(ticks) == 24 * 60
     assert (ticks[stuck_at - 1]["stuck"], ticks[stuck_at]["stuck"]) == (0, 1)
-    actions = [frame["data"]["action"] for frame in frames if frame["type"] == "replay_step" and frame["data"]["action"]]
-    assert {"asked to pause", "paused, confirmed", "resumed, confirmed"} <= set(actions)
+    actions = {frame["data"]["action"] for frame in frames if frame["type"] == "replay_step"}
+    assert {"asked to pause", "paused, confirmed", "resumed, confirmed"} <= actions
 
 
 async def replayed(doors: Doors, node: str) -> list[dict[str, Any]]:
