@@ -93,6 +93,9 @@ class Queries:
             raise NotFound("Alert not found")
         return alert
 
+    def open_alerts(self, rule: str) -> list[Alert]:
+        return [alert for alert in self._desk.alerts() if alert.rule == rule]
+
     def silenced_until(self, alert: Alert) -> Millis | None:
         return self._desk.silenced_until(alert)
 

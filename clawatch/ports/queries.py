@@ -71,6 +71,10 @@ class QueriesPort(Protocol):
 
     async def alert(self, alert_id: str, principal: Principal) -> Alert: ...
 
+    def open_alerts(self, rule: str) -> list[Alert]:
+        """A rule's alerts that fire, and those that will once they have held for long enough. From memory."""
+        ...
+
     def silenced_until(self, alert: Alert) -> Millis | None: ...
 
     async def costs(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from clawatch.apis.past_alerts import firing_alerts
 from clawatch.domain.access import CORE
 from clawatch.domain.alerts import Alert
 from clawatch.domain.time import DAY, Millis
@@ -22,7 +21,7 @@ class Past(Struct, frozen=True):
     """The journal's seq up to which ``agents`` is complete."""
     agents: dict[str, Spending] = {}
     alerts: tuple[Alert, ...] = ()
-    """This rule's that fire."""
+    """This rule's that are open."""
 
 
 async def read_past(queries: QueriesPort, calendar: Calendar, rule: str, now: Millis) -> Past:
@@ -32,7 +31,7 @@ async def read_past(queries: QueriesPort, calendar: Calendar, rule: str, now: Mi
         agents = await _read_spending(queries, calendar, now)
         if _head(queries) == head:
             break
-    return Past(head, agents, await firing_alerts(queries, rule))
+    return Past(head, agents, tuple(queries.open_alerts(rule)))
 
 
 def _head(queries: QueriesPort) -> int:

@@ -27,7 +27,7 @@ class CrashLoopSettings(RuleSettings):
 
 @asynccontextmanager
 async def open_rule(settings: CrashLoopSettings, core: Core) -> AsyncIterator[CrashLoop]:
-    yield CrashLoop(await open_subjects(core.queries, NAME))
+    yield CrashLoop(open_subjects(core.queries, NAME))
 
 
 @hookimpl

@@ -27,7 +27,7 @@ class IdleSpendSettings(RuleSettings):
 
 @asynccontextmanager
 async def open_rule(settings: IdleSpendSettings, core: Core) -> AsyncIterator[IdleSpend]:
-    yield IdleSpend(set(await open_subjects(core.queries, NAME)))
+    yield IdleSpend(set(open_subjects(core.queries, NAME)))
 
 
 @hookimpl

@@ -17,7 +17,7 @@ NAME = "loop"
 
 @asynccontextmanager
 async def open_rule(settings: LoopSettings, core: Core) -> AsyncIterator[Loop]:
-    yield Loop(await open_subjects(core.queries, NAME))
+    yield Loop(open_subjects(core.queries, NAME))
 
 
 @hookimpl

@@ -27,7 +27,7 @@ class RateLimitStormSettings(RuleSettings):
 
 @asynccontextmanager
 async def open_rule(settings: RateLimitStormSettings, core: Core) -> AsyncIterator[RateLimitStorm]:
-    yield RateLimitStorm(await open_subjects(core.queries, NAME))
+    yield RateLimitStorm(open_subjects(core.queries, NAME))
 
 
 @hookimpl

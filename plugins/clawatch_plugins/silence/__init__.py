@@ -29,7 +29,7 @@ class SilenceSettings(RuleSettings):
 @asynccontextmanager
 async def open_rule(settings: SilenceSettings, core: Core) -> AsyncIterator[Silence]:
     rhythms = await read_rhythms(core.queries, core.clock.now())
-    yield Silence(rhythms, set(await open_subjects(core.queries, NAME)))
+    yield Silence(rhythms, set(open_subjects(core.queries, NAME)))
 
 
 @hookimpl

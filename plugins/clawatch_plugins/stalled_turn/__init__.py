@@ -27,7 +27,7 @@ class StalledTurnSettings(RuleSettings):
 
 @asynccontextmanager
 async def open_rule(settings: StalledTurnSettings, core: Core) -> AsyncIterator[StalledTurn]:
-    yield StalledTurn(await open_subjects(core.queries, NAME))
+    yield StalledTurn(open_subjects(core.queries, NAME))
 
 
 @hookimpl

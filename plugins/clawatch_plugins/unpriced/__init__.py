@@ -27,7 +27,7 @@ class UnpricedSettings(RuleSettings):
 
 @asynccontextmanager
 async def open_rule(settings: UnpricedSettings, core: Core) -> AsyncIterator[Unpriced]:
-    yield Unpriced(await open_subjects(core.queries, NAME))
+    yield Unpriced(open_subjects(core.queries, NAME))
 
 
 @hookimpl

@@ -32,7 +32,7 @@ class ZombieRunSettings(RuleSettings):
 
 @asynccontextmanager
 async def open_rule(settings: ZombieRunSettings, core: Core) -> AsyncIterator[ZombieRun]:
-    yield ZombieRun(await _running(core.queries), await open_subjects(core.queries, NAME))
+    yield ZombieRun(await _running(core.queries), open_subjects(core.queries, NAME))
 
 
 async def _running(queries: QueriesPort) -> list[Run]:

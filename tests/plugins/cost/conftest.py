@@ -16,7 +16,7 @@ from clawatch_plugins.cost.rule import Cost
 from clawatch_plugins.cost.settings import CostSettings
 
 from clawatch.domain.alerts import Alert, AlertState, AlertType
-from clawatch.ports import AlertFilter, Page, Point
+from clawatch.ports import Point
 from clawatch.testing.clock import FakeClock
 from clawatch.testing.memory import MemoryStore
 from clawatch.testing.rules import Trial
@@ -36,8 +36,8 @@ class StoredQueries:
         store._books = self.trial.books
         return await store.series(since, until, step, by, ("*",))
 
-    async def alerts(self, who: Any, where: AlertFilter, cursor: str | None, limit: int) -> Page[Alert]:
-        firing = [
+    def open_alerts(self, rule: str) -> list[Alert]:
+        return [
             Alert(
                 id=f"alert_{i}", fingerprint="", rule="cost", type=AlertType.COST_SPIKE, severity=verdict.severity,
                 agent_id=agent_id, subject=subject, message="", evidence=verdict.evidence, state=AlertState.FIRING,
@@ -45,7 +45,6 @@ class StoredQueries:
             )
             for i, ((agent_id, subject), verdict) in enumerate(self.trial.firing.items())
         ]
-        return Page(tuple(firing), None)
 
 
 @dataclass

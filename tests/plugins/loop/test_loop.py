@@ -17,7 +17,6 @@ from clawatch.domain.alerts import Alert, AlertState, AlertType, Severity
 from clawatch.domain.events import Origin, Phase, RunReport, Tool, Turn
 from clawatch.domain.journal import ControlChanged, Removed
 from clawatch.domain.time import DAY, HOUR, MINUTE, SECOND
-from clawatch.ports import AlertFilter, Page
 from clawatch.settings import settings_from_file
 from clawatch.testing.rules import AGENT, Trial
 
@@ -509,10 +508,8 @@ class TestARestart:
         trial.firing[AGENT, "every run"] = trial.verdicts[0]
 
         class Queries:
-            async def alerts(self, who: object, where: AlertFilter, cursor: str | None, limit: int) -> Page[Alert]:
-                assert where.state is AlertState.FIRING
-                found = [alert(subject) for _, subject in trial.firing] + [alert("x", rule="stuck")]
-                return Page(tuple(found[:1]), "more") if cursor is None else Page(tuple(found[1:]), None)
+            def open_alerts(self, rule: str) -> list[Alert]:
+                return [alert(subject) for _, subject in trial.firing]
 
         class Core:
             queries = Queries()
@@ -522,9 +519,9 @@ class TestARestart:
         assert trial.firing == {}
 
 
-def alert(subject: str, rule: str = "loop") -> Alert:
+def alert(subject: str) -> Alert:
     return Alert(
-        id="alert_1", fingerprint="", rule=rule, type=AlertType.LOOP_DETECTED, severity=Severity.WARNING,
+        id="alert_1", fingerprint="", rule="loop", type=AlertType.LOOP_DETECTED, severity=Severity.WARNING,
         agent_id=AGENT, subject=subject, message="", state=AlertState.FIRING, started_at=0,
     )
 
