@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from clawatch.apis.limits import Buckets
 from clawatch.apis.outbound import frame_of
+from clawatch.apis.pace import Pace
 from clawatch.apis.sessions import Session, mono
 from clawatch.apis.socket_limits import Codec
 from clawatch.domain.journal import Entry
@@ -77,6 +78,7 @@ class Fanout:
         self._codec = codec
         self._begin = begin
         self._complaints = Buckets(COMPLAINTS, capacity=1)
+        self._pace = Pace()
         self._members: dict[Member, None] = {}
         self._pump: asyncio.Task[None] | None = None
 
@@ -106,7 +108,7 @@ class Fanout:
         self._send(news, [member for member in self._members if member.wants(news)])
 
     def _start(self) -> None:
-        # Subscribed before this returns, so that what is committed from now on is told.
+        # What is committed before the task has subscribed stands behind the cursor, and is read from the journal.
         self._pump = asyncio.create_task(self._follow(self._begin(), self._queries.cursor()))
         self._pump.add_done_callback(self._end_if_failed)
 
@@ -155,6 +157,7 @@ class Fanout:
 
     async def _pass_on(self, translate: Translate, entry: Entry) -> None:
         is_told = False
+        await self._pace.step()
         for news in self._said_of(translate, entry):
             readers = [m for m in self._members if m.since < entry.seq and m.wants(news)]
             is_told = self._send(news, readers) or is_told

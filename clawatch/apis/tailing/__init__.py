@@ -21,8 +21,9 @@ Positions are durable and written after the events that they cover, so nothing i
 counts twice. What stands in the files at the first start is history.
 """
 
+from clawatch.apis.tailing.files import Batch, Followed, Reader
 from clawatch.apis.tailing.folder import Folder, Seen
-from clawatch.apis.tailing.following import Batch, Followed, Reader, Tail
+from clawatch.apis.tailing.following import Tail
 from clawatch.apis.tailing.reading import LONGEST, Line
 from clawatch.apis.tailing.running import Following, Followings, follow
 from clawatch.apis.tailing.settings import FilesSettings

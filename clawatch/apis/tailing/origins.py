@@ -8,16 +8,13 @@ just happened. The rest is live.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from clawatch.apis.tailing.files import File
 from clawatch.domain.events import ORIGIN_RANK, Event, EventType, Origin, Turn
 from clawatch.domain.time import MINUTE, Millis
-
-if TYPE_CHECKING:
-    from clawatch.apis.tailing.following import File
 
 FRESH: Millis = MINUTE
 

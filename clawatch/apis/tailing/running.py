@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from clawatch.apis.tailing.following import Batch, Followed, Tail
+from clawatch.apis.tailing.files import Batch, Followed
+from clawatch.apis.tailing.following import Tail
 from clawatch.apis.tailing.watching import Watch
 from clawatch.domain.access import CORE
 from clawatch.domain.events import Event

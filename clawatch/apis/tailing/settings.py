@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from clawatch.apis.tailing.files import Followed, Reader
 from clawatch.apis.tailing.folder import Folder
-from clawatch.apis.tailing.following import Followed, Reader
 from clawatch.domain.remarks import Remark, fine, warning
 from clawatch.domain.time import DAY, say_duration
 from clawatch.domain.words import count_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clawatch.apis.routes import Problem
-from clawatch.apis.sessions import Session
+from clawatch.apis.sessions import Session, mono
 from clawatch.domain.time import Millis, iso
 from clawatch.ports import Core, Invalid
 from clawatch_plugins.freeagentics import refusals
@@ -54,13 +54,13 @@ class Client:
         self._ordering: asyncio.Lock | None = None
 
     def hear(self, message: Asked | Malformed) -> None:
-        mono = self._mono()
-        if not self._messages.take(mono):
-            self.session.refuse(refusals.over_rate(self._messages, mono, self._now()))
+        at = mono()
+        if not self._messages.take(at):
+            self.session.refuse(refusals.over_rate(self._messages, at, self._now()))
             return
         self.is_warned = False
         if self._messages.is_nearly_used_up:
-            self.session.send(refusals.warning(self._messages, mono, self._now()))
+            self.session.send(refusals.warning(self._messages, at, self._now()))
         if isinstance(message, Malformed):
             self._refuse(message.why)
             return
@@ -132,7 +132,7 @@ class Client:
     def _ping(self, asked: Asked) -> None:
         self._say("pong", Pong(
             server_time=iso(self._now()),
-            connection_duration=(self._mono() - self.session.opened_at) // 1000,
+            connection_duration=(mono() - self.session.opened_at) // 1000,
         ))
 
     def _configure(self, asked: Asked) -> None:
@@ -162,9 +162,6 @@ class Client:
 
     def _now(self) -> Millis:
         return self._around.core.clock.now().wall
-
-    def _mono(self) -> Millis:
-        return int(asyncio.get_running_loop().time() * 1000)
 
 
 _HEARERS: dict[str, Callable[[Client, Asked], None]] = {
