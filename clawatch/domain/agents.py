@@ -88,15 +88,19 @@ class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def status(self) -> Status:
         """Derived, the first that holds: stopped, paused, stuck, error, running, idle, pending."""
+        if self.control is Control.RUN and not self.is_silent:
+            return _STATUS_OF[self.activity]
         if self.control is Control.STOPPED or self.activity is Activity.STOPPED:
             return Status.STOPPED
         if self.control is Control.PAUSED or self.activity is Activity.PAUSED:
             return Status.PAUSED
         if self.is_silent:
             return Status.STUCK
-        return Status(self.activity)
+        return _STATUS_OF[self.activity]
 
 
+_STATUS_OF = {activity: Status(activity) for activity in Activity}
+_SET_ASIDE = frozenset({Activity.PAUSED, Activity.STOPPED})
 _BEATS = frozenset({EventType.HEARTBEAT, EventType.METRICS})
 _WORKS = frozenset({EventType.TOOL_CALL, EventType.COST, EventType.MESSAGE, EventType.RUN})
 _MAX_SOURCES = 16
@@ -168,8 +172,9 @@ def _fold_sign(agent: Agent, event: Event, changes: dict[str, object]) -> None:
 
 def _vouches_for_life_only(agent: Agent, event: Event) -> bool:
     """A wrapper says that it sees no progress. An unchanged metric says nothing: its agent may just have no work."""
-    works_in_turns = agent.turn is not Turn.NONE or event.turn is not None
-    return not event.is_progress and event.signal is Signal.API and not works_in_turns
+    if event.is_progress or event.turn is not None:
+        return False
+    return event.signal is Signal.API and agent.turn is Turn.NONE
 
 
 def _fold_tool(agent: Agent, event: Event, changes: dict[str, object]) -> None:
@@ -211,7 +216,7 @@ def _activity(agent: Agent, event: Event) -> Activity:
     """What the agent is up to after the event; an explicit word always counts."""
     if event.activity is not None:
         return event.activity
-    if agent.activity in (Activity.PAUSED, Activity.STOPPED):
+    if agent.activity in _SET_ASIDE:
         return _revived(agent, event)
     if event.type is EventType.ERROR and event.error is not None:
         return Activity.ERROR
