@@ -89,7 +89,10 @@ class Sessions:
         self._by_use: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def agent(self, agent_id: str) -> AgentCalls:
-        return self._agents.setdefault(agent_id, AgentCalls())
+        agent = self._agents.get(agent_id)
+        if agent is None:
+            agent = self._agents[agent_id] = AgentCalls()
+        return agent
 
     def find(self, agent_id: str, session_id: str | None) -> Session | None:
         return self.named(agent_id, short_name(session_id or ""))

@@ -40,7 +40,7 @@ class StatusError(Rule):
             return ()
         before = self._agents.get(agent.id) or _before(agent, body, entry)
         after = self._agents[agent.id] = fold(before, body)
-        if before.status is not Status.RUNNING or after.status is not Status.ERROR:
+        if after.status is not Status.ERROR or before.status is not Status.RUNNING:
             return ()
         return self._tell(agent, body, now)
 

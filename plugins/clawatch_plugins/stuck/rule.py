@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from clawatch.domain.agents import Agent, counts_progress, is_watched_for_silence
@@ -69,7 +69,7 @@ class Stuck(Rule):
         watched.signs.take_in(agent, now)
         if watched.fired_at is not None:
             return list(self._listen(watched, agent, settings))
-        return list(self._reschedule(watched, agent, settings))
+        return self._reschedule(watched, agent, settings)
 
     def due(self, wake: Wake, agent: Agent, settings: Allowed, now: Moment) -> Iterable[Finding]:
         watched = self._agents.get(agent.id)
@@ -103,14 +103,15 @@ class Stuck(Rule):
         yield Verdict(agent_id=agent.id, severity=None)
         yield from self._reschedule(watched, agent, settings)
 
-    def _reschedule(self, watched: Watched, agent: Agent, settings: Allowed) -> Iterator[Wake]:
+    def _reschedule(self, watched: Watched, agent: Agent, settings: Allowed) -> Sequence[Wake]:
         """Ask for a wake unless one is asked for that is early enough."""
         if watched.fired_at is not None or not is_watched_for_silence(agent):
-            return
+            return ()
         deadline = self._deadline(watched, agent, settings)
-        if watched.wake_at is None or deadline < watched.wake_at:
-            watched.wake_at = deadline
-            yield Wake(mono=deadline, agent_id=agent.id)
+        if watched.wake_at is not None and watched.wake_at <= deadline:
+            return ()
+        watched.wake_at = deadline
+        return [Wake(mono=deadline, agent_id=agent.id)]
 
     def _deadline(self, watched: Watched, agent: Agent, settings: Allowed) -> Millis:
         """The first moment at which it has been silent for more than allowed."""

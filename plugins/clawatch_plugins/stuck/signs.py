@@ -29,7 +29,7 @@ class Signs:
     def newest(self, agent: Agent) -> Seen:
         """What this agent's silence counts from."""
         sign = self._progress if counts_progress(agent) else self._seen
-        return max(sign, self._watched, key=lambda seen: seen[1])
+        return sign if sign[1] >= self._watched[1] else self._watched
 
 
 def _place(known: Seen, wall: Millis, now: Moment, downtime: Downtime) -> Seen:
