@@ -76,12 +76,6 @@ class Sketch:
                 return min(max(middle, self.low), self.high) / _MICROS
         return 0.0
 
-    def copy(self) -> Sketch:
-        one = Sketch()
-        one._keys, one._counts = self._keys[:], self._counts[:]
-        one.total, one.low, one.high = self.total, self.low, self.high
-        return one
-
     def pack(self) -> bytes:
         """The bins as bytes; with ``total``, ``low`` and ``high`` they make the sketch again."""
         width = bytes((self._counts.itemsize,))
@@ -114,20 +108,23 @@ class Sketch:
         return f"Sketch({dict(self)}, total={self.total}, low={self.low}, high={self.high})"
 
     def _stretch(self, low: int, high: int) -> None:
-        is_first = not self._keys
-        self.low = low if is_first else min(self.low, low)
-        self.high = max(self.high, high)
+        if low < self.low or not self._keys:
+            self.low = low
+        if high > self.high:
+            self.high = high
 
     def _count(self, key: int, count: int) -> None:
-        at = bisect_left(self._keys, key)
-        is_new = at == len(self._keys) or self._keys[at] != key
-        total = count if is_new else self._counts[at] + count
-        while total >> 8 * self._counts.itemsize:
-            self._counts = array(_WIDTHS[_WIDTHS.index(self._counts.typecode) + 1], self._counts)
-        if is_new:
-            self._keys.insert(at, key)
-            self._counts.insert(at, total)
-        else:
+        keys = self._keys
+        at = bisect_left(keys, key)
+        if at == len(keys) or keys[at] != key:
+            keys.insert(at, key)
+            self._counts.insert(at, 0)
+        total = self._counts[at] + count
+        try:
+            self._counts[at] = total
+        except OverflowError:
+            wide_enough = next(width for width in _WIDTHS if not total >> 8 * array(width).itemsize)
+            self._counts = array(wide_enough, self._counts)
             self._counts[at] = total
 
 

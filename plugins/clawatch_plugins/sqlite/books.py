@@ -51,7 +51,7 @@ class Recent(Generic[K, V]):
 
 
 class SqliteBooks:
-    """Implements ``ledger.Books`` on the writer's connection. Caches change only after a commit."""
+    """Implements ``ledger.Books`` on the writer's connection. Caches change only after a commit, sketches before it."""
 
     def __init__(self, con: sqlite3.Connection) -> None:
         self._con = con
@@ -67,7 +67,7 @@ class SqliteBooks:
         """Session → (its key, its best rank)."""
         self.gauge_keys: Recent[str, int] = Recent()
         self.sketches: Recent[tuple[Millis, int, int], Sketch] = Recent(_CACHED_SKETCHES)
-        """(grain, bucket, agent) → its latencies; never changed, only replaced."""
+        """(grain, bucket, agent) → its latencies. They grow in place, so a failed transaction makes them all void."""
         self.found: dict[Ident, int] = {}
         """The idents of the present transaction that are known."""
 

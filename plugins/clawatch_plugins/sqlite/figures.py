@@ -43,19 +43,18 @@ _GAUGES = {
 
 def write_latencies(
     con: sqlite3.Connection, known: Recent[SketchKey, Sketch], added: Mapping[tuple[Millis, int], Sketch]
-) -> dict[SketchKey, Sketch]:
-    """Add sketches of (minute, agent) to every grain's; as they now are, for ``known`` to hold after the commit."""
-    merged: dict[SketchKey, Sketch] = {}
-    for grain in GRAINS:
+) -> None:
+    """Add sketches of (minute, agent) to every grain's. ``known`` holds them before the commit: void if it fails."""
+    for grain, table in _LATENCIES.items():
+        grown: dict[SketchKey, Sketch] = {}
         for (minute, agent), sketch in added.items():
             key = (grain, minute // grain, agent)
-            if key not in merged:
-                found = known.get(key) or _sketch(con, *key)
-                merged[key] = found.copy() if found is not None else Sketch()
-            merged[key].merge(sketch)
-        rows = [(key[1], key[2], s.total, s.low, s.high, s.pack()) for key, s in merged.items() if key[0] == grain]
-        _LATENCIES[grain].write(con, rows)
-    return merged
+            found = grown.get(key)
+            if found is None:
+                found = grown[key] = known.get(key) or _sketch(con, *key) or Sketch()
+            found.merge(sketch)
+        table.write(con, [(key[1], key[2], s.total, s.low, s.high, s.pack()) for key, s in grown.items()])
+        known.update(grown)
 
 
 def _sketch(con: sqlite3.Connection, grain: Millis, bucket: int, agent: int) -> Sketch | None:

@@ -10,13 +10,12 @@ from typing import Any
 from clawatch.domain.events import Event
 from clawatch.domain.journal import Entry, EntryKind, Measures
 from clawatch.domain.ledger import Posting, SessionKey
-from clawatch.domain.sketches import Sketch
 from clawatch.domain.spans import Kept
 from clawatch.domain.time import DAY, HOUR, MINUTE, Millis
 from clawatch_plugins.sqlite.books import SqliteBooks
 from clawatch_plugins.sqlite.bulk import Bulk
 from clawatch_plugins.sqlite.codec import counted_column, text_of
-from clawatch_plugins.sqlite.figures import SketchKey, write_gauges, write_latencies
+from clawatch_plugins.sqlite.figures import write_gauges, write_latencies
 from clawatch_plugins.sqlite.schema import MEASURES
 
 _ADD = ", ".join(f"{name} = {name} + excluded.{name}" for name in MEASURES)
@@ -69,7 +68,6 @@ class Transaction:
         self._new_models: dict[str, int] = {}
         self._new_gauges: dict[str, int] = {}
         self._new_sessions: dict[SessionKey, tuple[int, int]] = {}
-        self._sketches: dict[SketchKey, Sketch] = {}
 
     def write(self) -> None:
         """Write down what has been posted."""
@@ -133,7 +131,7 @@ class Transaction:
             _ROLLUPS[grain].write(self.con, _sum_rows(rows.items()))
         if self.posting.latencies:
             latencies = {(at, self._agent_key(name)): sketch for (at, name), sketch in self.posting.latencies.items()}
-            self._sketches = write_latencies(self.con, self.books.sketches, latencies)
+            write_latencies(self.con, self.books.sketches, latencies)
         if self.posting.gauges:
             gauges = {
                 (at, self._agent_key(agent_id), self._gauge_key(name)): gauge
@@ -212,6 +210,10 @@ class Transaction:
             known = self._new_gauges[name] = self.books.next_key("gauge_names") + len(self._new_gauges)
         return known
 
+    def forsake(self) -> None:
+        """After a failure: what the books may have of it already is void."""
+        self.books.sketches.clear()
+
     def adopt(self) -> None:
         """After the commit: the books know what has been written."""
         books, posting = self.books, self.posting
@@ -220,7 +222,6 @@ class Transaction:
         books.agent_keys.update(self._new_agents)
         books.model_keys.update(self._new_models)
         books.gauge_keys.update(self._new_gauges)
-        books.sketches.update(self._sketches)
         for name, agent in posting.agents.items():
             if agent is None:
                 books.agents.pop(name, None)

@@ -209,6 +209,7 @@ class Writer:
             self._con.execute("COMMIT")
         except BaseException as error:
             self._roll_back()
+            tx.forsake()
             if _is_trouble(error):
                 raise StoreUnavailable(f"the store cannot be written: {error}") from error
             raise
