@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,8 @@ VERBS = {str(verb): verb for verb in (*CONTROL_OF, CommandType.UPDATE_CONFIG, Co
 UNCHANGED = "unchanged"
 _STAGES = {CommandState.REQUESTED: 0, CommandState.DELIVERED: 1, CommandState.CLAIMED: 2}
 _FINAL = 3
+MEMORY = 1_000
+"""Commands of which it is remembered how they stand."""
 _CODES: dict[type[ClaWatchError], str] = {
     NotFound: AGENT_NOT_FOUND,
     Forbidden: PERMISSION_DENIED,
@@ -56,6 +59,8 @@ class Orders:
         self._orders: dict[str, list[Order]] = {}
         """By the command's id."""
         self._mine: dict[Session, set[str]] = {}
+        self._newest: OrderedDict[str, Command] = OrderedDict()
+        """What the journal told last of the latest commands: it may come before the answer to whoever gave one."""
 
     async def give(self, session: Session, asked: Asked) -> None:
         """Carry a command out and answer it; the answer says how it stands, and more follow as it goes on."""
@@ -80,6 +85,9 @@ class Orders:
 
     def follow(self, command: Command, at: Millis) -> None:
         """Tell those who gave it how the command stands now."""
+        self._newest[command.id] = command
+        if len(self._newest) > MEMORY:
+            self._newest.popitem(last=False)
         for order in self._orders.get(command.id, ()):
             self._tell(order, command, at)
         if not command.is_open:
@@ -107,6 +115,7 @@ class Orders:
         if command is None or not (command.is_open or command.requested_at >= before):
             self._say(order, wanted.agent_id, None, UNCHANGED, f"there is nothing to {wanted.command}")
             return
+        command = max(command, self._newest.get(command.id, command), key=_stage)
         self._tell(order, command, self._core.clock.now().wall)
         if command.is_open and session.closing is None:
             self._orders.setdefault(command.id, []).append(order)
@@ -121,7 +130,7 @@ class Orders:
         return command if command is not None and command.type is verb else None
 
     def _tell(self, order: Order, command: Command, at: Millis) -> None:
-        stage = _STAGES.get(command.state, _FINAL)
+        stage = _stage(command)
         if stage <= order.told:
             return
         order.told = stage
@@ -149,6 +158,10 @@ class Orders:
             error_message=said,
             request_id=request_id,
         )))
+
+
+def _stage(command: Command) -> int:
+    return _STAGES.get(command.state, _FINAL)
 
 
 def _request_id(asked: Asked) -> str | None:
