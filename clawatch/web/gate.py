@@ -142,7 +142,7 @@ class Gate:
                 raise
             return _framework_problem(request, error)
         except Exception as error:
-            if isinstance(error, ConnectionError) and request.transport is None:
+            if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
                 raise  # the client has gone; nobody is left to answer
             more = self._ration.take("failed", self._clock.now().mono)
             if more is not None:
