@@ -180,7 +180,7 @@ class Access:
         if principal is None:
             self.guesses.count_wrong(self._guesser(request), secret, self._clock.now().mono)
         elif principal.via == "key" and self._by_name[principal.name].is_fixed:
-            self.guesses.check_right(self._guesser(request), principal.name, self._clock.now().mono)
+            self.guesses.check_right(self._guesser(request), principal.name, self._clock)
 
     def _key_of(self, secret: str) -> Key | None:
         digest = hash_secret(secret)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from clawatch.apis.limits import Buckets
 from clawatch.domain.access import hash_secret
 from clawatch.domain.time import Millis
-from clawatch.ports import TooMany
+from clawatch.ports import Clock, TooMany
 from clawatch.settings import RateLimit
 
 MAX_REMEMBERED = 10_000
@@ -44,11 +44,11 @@ class Guesses:
             self.count(who, mono)
         _remember(self._wrong, mark)
 
-    def check_right(self, who: str, key_name: str, mono: Millis) -> None:
+    def check_right(self, who: str, key_name: str, clock: Clock) -> None:
         """A secret that the operator chose was right."""
         mark = (who, key_name)
         if mark not in self._welcome and self._buckets is not None:
-            self._refuse(self._buckets.wait(mark[0], mono))
+            self._refuse(self._buckets.wait(who, clock.now().mono))
         _remember(self._welcome, mark)
 
     def _refuse(self, wait: float) -> None:

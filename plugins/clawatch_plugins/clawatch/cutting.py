@@ -22,7 +22,12 @@ _REDACTOR = Redactor()
 
 
 def cut_argument(value: Any) -> Any:
-    """Arguments or a result as they are kept: redacted while whole, then at most ``ARGUMENT_LIMIT`` characters."""
+    """Arguments or a result as they are kept: at most ``ARGUMENT_LIMIT`` characters, redacted before they are cut.
+
+    What is kept whole, Ingest redacts like everything else.
+    """
+    if cut(value, ARGUMENT_LIMIT) is value:
+        return value
     return cut(_REDACTOR.value(value), ARGUMENT_LIMIT)
 
 

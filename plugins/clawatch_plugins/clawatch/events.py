@@ -76,6 +76,8 @@ class Events:
         """What the agents of a batch are asked to do."""
         commands = self._core.commands
         agents = [a for a in dict.fromkeys(e.agent_id for e in events) if commands.has_open(a) and principal.sees(a)]
+        if not agents:
+            return ()
         try:
             taken = [await commands.take(agent_id, principal) for agent_id in agents]
         except ClaWatchError as error:  # the events are stored; the commands come with the next ones
@@ -99,6 +101,8 @@ class Events:
 
 def _refused(batch: Batch, receipt: Receipt) -> tuple[Rejected, ...]:
     """All refusals by their places in what was sent."""
+    if not batch.refusals and not receipt.rejected:
+        return ()
     ours = ((batch.places[index], why) for index, why in receipt.rejected)
     return tuple(Rejected(index=index, error=why) for index, why in sorted((*batch.refusals, *ours)))
 
