@@ -153,24 +153,31 @@ class OpenClaw:
         """After each connecting, each gap and now and then: ask for everything again."""
         opened = asyncio.Event()
         gateway.on_open = opened.set
+        is_subscribed = False
         while True:
-            if gateway.is_open:
-                await self._catch_up(gateway, rows, is_new=opened.is_set())
+            is_subscribed = is_subscribed and not opened.is_set()
+            # Cleared before anything is asked: what happens meanwhile is another reason to ask.
             opened.clear()
             gateway.has_gap.clear()
+            if gateway.is_open:
+                is_subscribed = await self._catch_up(gateway, rows, is_subscribed)
             await _first_of(opened, gateway.has_gap, within=RECONCILE_EVERY)
 
-    async def _catch_up(self, gateway: Gateway, rows: Rows, is_new: bool) -> None:
+    async def _catch_up(self, gateway: Gateway, rows: Rows, is_subscribed: bool) -> bool:
+        """Whether this connection is subscribed then."""
         try:
-            if is_new:
+            if not is_subscribed:
                 await gateway.request("sessions.subscribe")
+                is_subscribed = True
             await rows.refresh()
             self.brake.review()
             await self._close_turns(rows)
         except Refused as refusal:
             self._core.log.warning("openclaw.not_told", why=str(refusal))
+            return True  # it would refuse again
         except (Unreachable, TimeoutError):
-            return  # the next connection begins anew
+            pass  # asked again after a while, or on the next connection
+        return is_subscribed
 
     async def _close_turns(self, rows: Rows) -> None:
         """Turns whose end nobody has told: the gateway says that nothing of that session runs."""

@@ -264,6 +264,26 @@ async def test_a_turn_whose_end_nobody_told_is_over_when_the_gateway_says_that_n
         await until(lambda: (known := agent(app)) and known.turn == "closed")
 
 
+async def test_a_gateway_that_did_not_answer_in_time_is_asked_again(
+    tmp_path: Path, disk: Any, gateway: StandInGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "RECONCILE_EVERY", 0.05)
+    monkeypatch.setattr(connecting.Gateway.request, "__defaults__", (None, 0.1))
+    answer, recovered = gateway._call, asyncio.Event()
+
+    async def hang(method: str, params: dict[str, Any]) -> dict[str, Any]:
+        result = await answer(method, params)
+        await recovered.wait()
+        return result
+
+    monkeypatch.setattr(gateway, "_call", hang)
+    async with watching(tmp_path, disk, gateway):
+        await until(lambda: gateway.called("sessions.subscribe"))
+        asyncio.get_running_loop().call_later(0.3, recovered.set)  # it has been given up by then
+        await until(lambda: len(gateway.called("sessions.subscribe")) > 1)
+        await until(lambda: gateway.called("sessions.list"))
+
+
 # -- the brake
 
 
