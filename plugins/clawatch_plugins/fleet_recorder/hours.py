@@ -144,19 +144,21 @@ class Hour:
     # -- minutes
 
     async def _end_minute(self, tick: int, end: Millis) -> AsyncIterator[bytes]:
-        points = await self._core.queries.series(CORE, end - MINUTE, end, MINUTE, "agent", None)
-        for point in points:
+        pace = Pace()
+        for point in await self._core.queries.series(CORE, end - MINUTE, end, MINUTE, "agent", None):
             self._tally.add(self._past.agents.get(point.group), point.measures)
-        steps = list(self._untold(tick, end))
-        for start in range(0, len(steps), AGENTS_AT_ONCE):
-            yield ndjson(steps[start : start + AGENTS_AT_ONCE])
+            await pace.step()
+        steps = self._untold(tick, end)
+        while some := list(islice(steps, AGENTS_AT_ONCE)):
+            yield ndjson(some)
+            await pace.step()
         yield ndjson([self._tally.tick(tick)])
         self._changes.clear()
 
     def _untold(self, tick: int, end: Millis) -> Iterator[Line]:
         """At the first tick every agent; later those that have changed more often than is told."""
-        changed = [name for name, count in self._changes.items() if count >= MOST_CHANGES]
-        for name in self._began if tick == 0 else changed:
+        changed = {name: None for name, count in self._changes.items() if count >= MOST_CHANGES}
+        for name in {**self._began, **changed} if tick == 0 else changed:
             agent = self._past.agents.get(name)
             if agent is not None and self._told.get(name) != agent.status:
                 yield self._step(agent, end if name in changed else self._period.start, tick)

@@ -40,6 +40,10 @@ class Watch:
             assert answer.status < 300, (answer.status, await answer.text())
             return await answer.json()
 
+    async def delete(self, path: str) -> None:
+        async with self.session.delete(path) as answer:
+            assert answer.status < 300
+
     async def until(self, when: Millis, step: Millis = 10 * SECOND, *alive: str) -> None:
         """Let time pass; agents that are ``alive`` say so at every step."""
         while self.clock.now().wall < when:

@@ -28,6 +28,23 @@ async def test_a_day_is_recorded_ten_minutes_after_midnight(run_watch: Any, cloc
         before, after = await watch.at(day, 734), await watch.at(day, 735)
         assert (before["running"], before["stuck"], after["running"], after["stuck"]) == (1, 0, 0, 1)
         assert [(part.name, part.population) for part in day.segments] == [("bot", 1)]
+        watch.recorder = type(watch.recorder)()
+        await watch.record()
+        assert await watch.recordings("day") == [day]
+
+
+async def test_a_day_knows_how_agents_stood_when_it_began(run_watch: Any, clock: Any) -> None:
+    async with run_watch() as watch:
+        await watch.say("a")
+        await watch.do("POST", "/api/agents/a/pause")
+        await watch.until(MIDNIGHT + MINUTE, HOUR)
+        await watch.say("b")
+        await watch.until(MIDNIGHT + DAY + 10 * MINUTE, HOUR)
+        await watch.record()
+        _, day = await watch.recordings("day")
+        found = [one async for one in watch.app.daemon.core.recordings.profiles(day)]
+        assert [(one.agent_id, one.initial_state.get("status")) for one in found] == [("a", "paused"), ("b", None)]
+        assert found[0].initial_state["agent"]["control"] == "paused"
 
 
 async def test_what_nobody_watched_is_unknown(run_watch: Any, clock: Any) -> None:
