@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from clawatch_plugins.clawatch import replayed_steps
 
 NODE = "4b1f1a3e-6f0c-4d4e-9a6b-0d7f2f6b1c11"
 LINES = [
@@ -81,6 +82,18 @@ async def test_one_asks_for_some_agents_and_topics(cw: Any, recorded: Any) -> No
     kinds = {frame["type"] for frame in frames}
     assert kinds == {"replay_started", "replay_step", "replay_tick", "replay_ended"}
     assert {frame["data"].get("agentId") for frame in frames if frame["type"] == "replay_step"} == {"other"}
+
+
+async def test_of_very_many_steps_only_those_of_named_agents_are_told(
+    cw: Any, recorded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replayed_steps, "MOST_STEPS", 2)
+    ws = await cw.connect()
+    frames = await replayed(ws, replay={"node": NODE, "speed": 100_000})
+    assert (frames[0]["data"]["steps"], [f for f in frames if f["type"] == "replay_step"]) == (False, [])
+    frames = await replayed(ws, agents=["bot", "nobody"], replay={"node": NODE, "speed": 100_000, "from": 5})
+    steps = [(f["data"]["agentId"], f["tick"]) for f in frames if f["type"] == "replay_step"]
+    assert (frames[0]["data"]["steps"], steps) == (True, [("bot", 0), ("bot", 12)])
 
 
 @pytest.mark.parametrize("replay", [

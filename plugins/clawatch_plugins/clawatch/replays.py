@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,11 +12,10 @@ from clawatch.apis.sessions import Session
 from clawatch.domain.recordings import EventLine, Recording, State, Step
 from clawatch.domain.time import MINUTE, iso
 from clawatch.ports import Core, EventsWanted, Invalid
+from clawatch_plugins.clawatch.replayed_steps import Steps
 from clawatch_plugins.clawatch.stream import Filter, Outlet
 from clawatch_plugins.clawatch.wire import ReplayMessage, ReplayWanted
 
-STEPS_AT_ONCE = 20_000
-"""Steps in memory together, about."""
 EVENTS_AT_ONCE = 500
 UNDATED_TICK = MINUTE
 """How long a tick counts as where its recording does not tell."""
@@ -32,11 +30,7 @@ class Replay:
         self._outlet = Outlet(session)
         self._last = recording.total_ticks if wanted.last is None else min(wanted.last, recording.total_ticks)
         self._tick_seconds = (recording.tick_length or UNDATED_TICK) / 1000
-        self._steps: dict[int, list[tuple[str, Step]]] = {}
-        self._steps_until = wanted.first
-        """Steps before this tick have been read."""
-        span = recording.total_ticks + 1
-        self._window = max(1, STEPS_AT_ONCE * span // max(1, recording.step_count))
+        self._steps = Steps(core.recordings, recording, where)
 
     @staticmethod
     async def of(core: Core, session: Session, wanted: ReplayWanted, where: Filter) -> Replay:
@@ -68,30 +62,14 @@ class Replay:
 
     async def _tell_what_was_before(self) -> None:
         """The last step of each agent before the first tick: how they stand when it begins."""
-        if not self._wanted.first or "agents" not in self._filter.topics:
-            return
-        steps = self._recordings.steps(self._recording, 0, self._wanted.first - 1)
-        latest = {agent_id: step async for agent_id, step in steps if self._filter.admits_recorded(agent_id)}
-        for agent_id, step in latest.items():
+        for agent_id, step in (await self._steps.before(self._wanted.first)).items():
             await self._put_step(agent_id, step)
 
     async def _tell(self, tick: int) -> None:
-        if tick >= self._steps_until:
-            await self._read_steps(tick)
-        for agent_id, step in self._steps.pop(tick, ()):
+        for agent_id, step in await self._steps.at(tick):
             await self._put_step(agent_id, step)
         state = (await self._recordings.keyframe(self._recording, tick)).state
         await self._put("replay_tick", tick, _shown(state))
-
-    async def _read_steps(self, tick: int) -> None:
-        """Those of the next ticks, by tick. A read goes through the whole recording."""
-        self._steps_until = tick + self._window
-        found: dict[int, list[tuple[str, Step]]] = defaultdict(list)
-        if "agents" in self._filter.topics:
-            async for agent_id, step in self._recordings.steps(self._recording, tick, self._steps_until - 1):
-                if self._filter.admits_recorded(agent_id):
-                    found[step.tick].append((agent_id, step))
-        self._steps = found
 
     async def _events(self) -> AsyncIterator[EventLine]:
         skip = 0
@@ -109,7 +87,8 @@ class Replay:
         return {
             "id": recording.id, "runId": recording.run_id, "source": recording.source, "speed": self._wanted.speed,
             "to": self._last, "totalTicks": recording.total_ticks, "tickSeconds": self._tick_seconds,
-            "agents": recording.agent_count, "events": recording.event_count, "metrics": recording.metrics,
+            "steps": self._steps.are_told, "agents": recording.agent_count, "events": recording.event_count,
+            "metrics": recording.metrics,
             "segments": [part.name for part in recording.segments],
             "regions": [part.name for part in recording.regions],
         }  # fmt: skip

@@ -59,6 +59,12 @@ class Filter:
     def _asks_for(self, agent_id: str) -> bool:
         return not self._agents or any(one in ("*", agent_id) or fnmatchcase(agent_id, one) for one in self._agents)
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The agents it asks for, where it names each by its id."""
+        is_named = not any(set(one) & set("*?[") for one in self._agents)
+        return tuple(dict.fromkeys(self._agents)) if is_named else ()
+
     def admits_recorded(self, agent_id: str) -> bool:
         """Of a recording, whoever may read it may read all of it."""
         return self._asks_for(agent_id)
