@@ -7,8 +7,8 @@ gzip bomb. So ``request.read()`` and ``request.json()`` see compressed bytes; us
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar, overload
 
 import msgspec
@@ -109,21 +109,25 @@ async def read_body(request: web.BaseRequest, limit: int = MAX_BODY) -> bytearra
     Raises Refused: 413 beyond the limit, 415 for an encoding other than gzip and deflate, 400 for broken ones,
     408 for one that comes too slowly, 503 while too much of others' bodies is in flight.
     """
-    is_packed = _is_packed(request, limit)
-    with _refusing(request):
-        return await (_read_packed(request, limit) if is_packed else _read_plain(request, limit))
+    read = _read_packed if _is_packed(request, limit) else _read_plain
+    try:
+        return await read(request, limit)
+    except _BROKEN as error:
+        raise _refusal_of(request, error) from None
 
 
 async def stream_body(request: web.BaseRequest, limit: int) -> AsyncIterator[bytes]:
     """The body piece by piece, inflated; only a piece of it is held. Raises Refused as ``read_body`` does."""
     is_packed = _is_packed(request, limit)
     size = 0
-    with _refusing(request):
+    try:
         async for piece in _inflated(request, limit) if is_packed else request.content.iter_any():
             size += len(piece)
             if size > limit:
                 raise too_large(limit)
             yield piece
+    except _BROKEN as error:
+        raise _refusal_of(request, error) from None
 
 
 def _is_packed(request: web.BaseRequest, limit: int) -> bool:
@@ -143,17 +147,16 @@ def _encoding(request: web.BaseRequest) -> str:
     return request.headers.get("Content-Encoding", "identity").strip().lower()
 
 
-@contextmanager
-def _refusing(request: web.BaseRequest) -> Iterator[None]:
-    """What may go wrong with a body, as a refusal."""
-    try:
-        yield
-    except zlib.error:
-        raise Refused(400, f"the body is not valid {_encoding(request)}", "invalid_encoding") from None
-    except BodyCutError as cut:
-        raise _refused(cut.problem) from None
-    except (web.RequestPayloadError, HttpProcessingError):
-        raise Refused(400, "the body ended early or its chunks are broken", "invalid_body") from None
+_BROKEN = (zlib.error, web.RequestPayloadError, HttpProcessingError)
+"""What may go wrong with a body; ``BodyCutError`` is a payload error, too."""
+
+
+def _refusal_of(request: web.BaseRequest, error: Exception) -> Refused:
+    if isinstance(error, zlib.error):
+        return Refused(400, f"the body is not valid {_encoding(request)}", "invalid_encoding")
+    if isinstance(error, BodyCutError):
+        return _refused(error.problem)
+    return Refused(400, "the body ended early or its chunks are broken", "invalid_body")
 
 
 def too_large(limit: int) -> Refused:
