@@ -19,7 +19,6 @@ from clawatch.apis.limits import Buckets, counted_address, mark_over_rate, rate_
 from clawatch.apis.routes import ANYONE, Api, Problem, Route
 from clawatch.domain.access import Principal, Scope
 from clawatch.domain.metrics import Metrics
-from clawatch.domain.time import Millis
 from clawatch.ports import ClaWatchError, Clock, Forbidden, TooMany
 from clawatch.settings import RateLimit
 from clawatch.web.cors import Cors
@@ -100,24 +99,25 @@ class Gate:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handle) -> web.StreamResponse:
         """Everything outside the doors: Host, preflights, refusals in the right envelope, the access log."""
-        started, began = self._clock.now().mono, perf_counter()
+        began = perf_counter()
         mark_client(request, self._access.place.client(request))
         outcome = await self._outcome(request, handler)
         response = self._refuse(request, outcome) if isinstance(outcome, Problem) else await packed(request, outcome)
         self._note(response)
-        self._traffic.note(request, response, perf_counter() - began)
+        seconds = perf_counter() - began
+        self._traffic.note(request, response, seconds)
         if response.status >= 400 or self._is_verbose:
-            self._tell(request, response, started)
+            self._tell(request, response, seconds)
         return response
 
-    def _tell(self, request: web.Request, response: web.StreamResponse, started: Millis) -> None:
+    def _tell(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
         """Never the query: tokens come in it. The path decoded, so that redaction knows a secret in it."""
         now = self._clock.now().mono
         more = {} if self._is_verbose else self._ration.take(str(response.status), now)
         if more is not None:
             say = self._log.debug if response.status < 400 else self._log.info
             say("http.request", method=request.method, path=request.path, status=response.status,
-                client=client_of(request), ms=now - started, **more)
+                client=client_of(request), ms=round(seconds * 1000), **more)
 
     async def add_headers(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Called when an answer's head is about to be sent."""
@@ -134,7 +134,8 @@ class Gate:
             self._counters.misdirected += 1
             return MISDIRECTED
         try:
-            return self._cors_of(request).preflight(request) or await handle(request)
+            preflight = self._cors_of(request).preflight(request) if request.method == "OPTIONS" else None
+            return preflight or await handle(request)
         except ClaWatchError as error:
             return problem_of(error)
         except web.HTTPException as error:
