@@ -78,7 +78,7 @@ class Brake:
             self.act(agent.id)
             return None
         if command.type in _LIFTS:
-            self._held.pop(agent.id, None)
+            self._let_go(agent.id)
             return CommandState.CONFIRMED
         return CommandState.UNSUPPORTED
 
@@ -148,6 +148,12 @@ class Brake:
             task = asyncio.create_task(self._act(agent_id), name="openclaw.brake")
             self._acting[agent_id] = task
             task.add_done_callback(lambda _: self._acted(agent_id))
+
+    def _let_go(self, agent_id: str) -> None:
+        """It may work again: what is being done against that ends here."""
+        self._held.pop(agent_id, None)
+        if agent_id in self._acting:
+            self._acting[agent_id].cancel()
 
     def _acted(self, agent_id: str) -> None:
         self._acting.pop(agent_id, None)

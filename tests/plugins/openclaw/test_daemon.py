@@ -288,10 +288,12 @@ async def test_a_gateway_that_did_not_answer_in_time_is_asked_again(
 
 
 @asynccontextmanager
-async def at_work(home: Path, disk: Any, stand_in: StandInGateway, **told: Any) -> AsyncIterator[App]:
+async def at_work(
+    home: Path, disk: Any, stand_in: StandInGateway, proof_within: str = "100ms", **told: Any
+) -> AsyncIterator[App]:
     """An agent whose run is under way."""
     stand_in.add(KEY, "s-1", **told)
-    async with watching(home, disk, stand_in) as app:
+    async with watching(home, disk, stand_in, proof_within=proof_within) as app:
         at = now(app)
         await until(lambda: stand_in.called("sessions.subscribe"))
         disk.insert("s-1", disk.user("e1", at), at=at)
@@ -337,6 +339,18 @@ async def test_a_start_that_the_gateway_did_not_tell_of_is_found_by_looking(
         await until(lambda: command(app).state is CommandState.CONFIRMED)
         gateway.sessions[KEY].run_id = "untold"
         await until(lambda: gateway.sessions[KEY].run_id is None)
+
+
+async def test_a_resume_ends_what_is_being_done_for_the_pause(
+    tmp_path: Path, disk: Any, gateway: StandInGateway
+) -> None:
+    async with at_work(tmp_path, disk, gateway, proof_within="10s", yields_to="nothing") as app:
+        await ask(app, "POST", f"/api/agents/{ID}/pause")
+        await until(lambda: gateway.called("sessions.abort"))
+        await ask(app, "POST", f"/api/agents/{ID}/resume")
+        await ask(app, "POST", f"/api/agents/{ID}/pause")
+        await until(lambda: len(gateway.called("sessions.abort")) > 1)
+        assert gateway.called("chat.send") == []  # no "/stop" for the first pause
 
 
 async def test_what_a_paused_agent_does_before_its_abort_is_no_disobedience(
