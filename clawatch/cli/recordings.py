@@ -32,6 +32,7 @@ def import_(file: Path, url: str | None) -> None:
     """
     from clawatch.client.recordings import BadLine, Refused, Upload
     from clawatch.client.transport import Unreachable
+    from clawatch.log import neutral
 
     transport = _transport(url)
     upload = Upload(transport, lines_of(file))
@@ -41,16 +42,16 @@ def import_(file: Path, url: str | None) -> None:
         done = upload.complete()
     except BadLine as bad:
         upload.discard()
-        raise click.ClickException(f"{file}: {bad}; nothing of it was kept") from None
+        raise click.ClickException(neutral(f"{file}: {bad}; nothing of it was kept")) from None
     except Refused as refused:
-        raise click.ClickException(f"{file}: {refused}") from None
+        raise click.ClickException(neutral(f"{file}: {refused}")) from None
     except Unreachable as error:
         raise click.ClickException(f"the daemon does not answer: {error}; the same command goes on later") from None
     except KeyboardInterrupt:
         raise click.ClickException("interrupted; the same command goes on where it was") from None
     finally:
         transport.close()
-    click.echo(f"imported {done['node_id']}, run {done['run_id']}")
+    click.echo(neutral(f"imported {done['node_id']}, run {done['run_id']}"))
 
 
 def lines_of(file: Path) -> Iterator[bytes]:

@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+_MAX_ANSWER = 128 * 1024 * 1024
+"""Bytes: of as many agents as there may be."""
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
@@ -59,7 +62,7 @@ def _get(path: str, url: str | None) -> Any:
 
     address = (url or os.environ.get("CLAWATCH_URL") or DEFAULT_URL).rstrip("/")
     try:
-        transport = Transport(address, os.environ.get("CLAWATCH_KEY"), timeout=10.0)
+        transport = Transport(address, os.environ.get("CLAWATCH_KEY"), timeout=10.0, longest=_MAX_ANSWER)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     try:
@@ -71,4 +74,6 @@ def _get(path: str, url: str | None) -> Any:
     if not answer.is_success:
         hint = " (is $CLAWATCH_KEY set and right?)" if answer.status == 401 else ""
         raise click.ClickException(answer.said + hint)
+    if not answer.body:
+        raise click.ClickException(f"what answers at {address} is not ClaWatch")
     return answer.body

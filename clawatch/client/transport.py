@@ -44,8 +44,11 @@ class Answer(NamedTuple):
 class Transport:
     """One connection; not for several threads at once: ``clone()`` gives another."""
 
-    def __init__(self, url: str, key: str | None, timeout: float) -> None:
-        """Raises ValueError for an address that is none, or a key with characters no key has. Opens nothing."""
+    def __init__(self, url: str, key: str | None, timeout: float, longest: int = _MAX_ANSWER) -> None:
+        """``longest``: bytes of an answer; larger ones count as empty.
+
+        Raises ValueError for an address that is none, or a key with characters no key has. Opens nothing.
+        """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
             raise ValueError("the address must look like http://HOST:PORT, without user or password")
@@ -58,7 +61,8 @@ class Transport:
         self._timeout = timeout
         self._connection: HTTPConnection | None = None
         self._is_aborted = False
-        self._parts = (url, key, timeout)
+        self._longest = longest
+        self._parts = (url, key, timeout, longest)
 
     def __repr__(self) -> str:
         return f"Transport({self._host}:{self._port})"
@@ -113,7 +117,7 @@ class Transport:
         connection = self._open(timeout)
         connection.request(method, self._prefix + path, body, {**self._headers(), **headers})
         response = connection.getresponse()
-        raw = response.read(_MAX_ANSWER)
+        raw = response.read(self._longest)
         if response.read(1) or response.will_close:
             self.close()
         return Answer(response.status, _object(raw), _seconds(response.getheader("Retry-After")))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 from click.testing import CliRunner, Result
@@ -84,3 +86,46 @@ def test_status_says_what_is_wrong_with_an_address() -> None:
     done = CliRunner().invoke(status, [], env={"CLAWATCH_URL": "ftp://127.0.0.1"})
     assert done.exit_code == 1
     assert done.output == "Error: the address must look like http://HOST:PORT, without user or password\n"
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Gives every question the server's one answer."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        body = self.server.body
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *said: object) -> None:
+        return
+
+
+class Server(HTTPServer):
+    body = b""
+
+
+def asked(body: bytes) -> Result:
+    with Server(("127.0.0.1", 0), Answering) as server:
+        server.body = body
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            return CliRunner().invoke(status, ["--json", "--url", f"http://127.0.0.1:{server.server_port}"])
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_status_shows_a_fleet_of_any_size() -> None:
+    said = asked(b'{"agents": [], "alerts": [], "more": "' + b"x" * 6_000_000 + b'"}')
+    assert (said.exit_code, said.output) == (0, '{"agents": [], "alerts": []}\n')
+
+
+def test_status_says_so_when_it_is_not_clawatch_that_answers() -> None:
+    said = asked(b"<html>")
+    assert said.exit_code == 1
+    assert "is not ClaWatch" in said.output

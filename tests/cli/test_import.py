@@ -126,6 +126,14 @@ async def test_a_file_is_imported_once(app: App, tmp_path: Path) -> None:
     assert len((await get(app, "/api/recordings"))["recordings"]) == 1
 
 
+async def test_what_a_file_says_does_not_reach_the_terminal_as_orders(app: App, tmp_path: Path) -> None:
+    header = {**LINES[0], "run_id": "\x1b]0;owned\x07\x1b[31mred\u202e"}
+    file = written(tmp_path / "\x1b[31mrun.ndjson", [header, *LINES[1:]])
+    for said in (await call(app, file), await call(app, file)):
+        assert "owned" in said.output
+        assert not {"\x1b", "\x07", "\u202e"} & set(said.output)
+
+
 async def test_without_a_key_it_says_what_is_missing(app: App, tmp_path: Path) -> None:
     done = await call(app, written(tmp_path / "run.ndjson"), key="cw_" + "x" * 43)
     assert "is $CLAWATCH_KEY set and right?" in done.output
