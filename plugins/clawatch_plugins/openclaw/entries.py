@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from clawatch.apis.pi_messages import ENDS, usage_of
 from clawatch.apis.transcripts import MAX_ERROR
 from clawatch.domain.events import Event, EventType, Signal, Turn
 from clawatch.domain.time import Millis
@@ -19,13 +20,11 @@ from clawatch_plugins.openclaw.calls import Calls
 from clawatch_plugins.openclaw.identity import SOURCE, Where, facts_of
 from clawatch_plugins.openclaw.reading import Told, instant, items, table, whole, word
 from clawatch_plugins.openclaw.tools import tool_ended, tool_started
-from clawatch_plugins.openclaw.usage import usage_of
 
 RANK = 5
 """Above whatever OpenTelemetry reports of the same session."""
 _SESSIONS = 4_096
 _HEARTBEATS = ("HEARTBEAT.md", "HEARTBEAT_OK")
-_CLOSES = frozenset({"stop", "length", "error", "aborted"})
 _MIRRORS = frozenset({"delivery-mirror", "gateway-injected"})
 """Models that answers go by that OpenClaw has written itself."""
 
@@ -97,7 +96,7 @@ class Transcripts:
             call_id=_model_call_id(message),
             usage=usage,
             rank=RANK,
-            turn=Turn.CLOSED if stopped in _CLOSES else Turn.OPEN,
+            turn=Turn.CLOSED if stopped in ENDS else Turn.OPEN,
             data={"role": "assistant", **{key: value[:200] for key, value in data.items()}},
             is_hidden=usage is None,
         )

@@ -12,8 +12,9 @@ from pathlib import PurePath
 from msgspec import Struct
 from msgspec.structs import replace
 
-from clawatch.apis.attributes import count, dollars, text
+from clawatch.apis.attributes import text
 from clawatch.apis.identity import MAX_SESSION_ID, identify_session
+from clawatch.apis.pi_messages import ENDS, usage_of
 from clawatch.apis.tailing import Line
 from clawatch.apis.transcripts import (
     MAX_ERROR,
@@ -28,13 +29,12 @@ from clawatch.apis.transcripts import (
     table,
     tables,
 )
-from clawatch.domain.events import Event, EventType, Phase, Signal, Tool, Turn, Usage
+from clawatch.domain.events import Event, EventType, Phase, Signal, Tool, Turn
 from clawatch.domain.hashing import hash_value
 
 PRODUCT = "pi"
 SOURCE = "pi"
 WANTS = (b'"type":"message"', b'"type":"session"', b'"type":"compaction"')
-_ENDS = frozenset({"stop", "length", "error", "aborted"})
 
 
 class Known(Struct):
@@ -109,7 +109,7 @@ def _user(blank: Event, message: Entry) -> Iterator[Event]:
 
 
 def _assistant(blank: Event, message: Entry) -> Iterator[Event]:
-    usage, stop = _usage(message), message.get("stopReason")
+    usage, stop = usage_of(message), message.get("stopReason")
     if usage is not None:
         yield replace(blank, type=EventType.COST, id=f"{blank.id}:usage", rank=RANK, usage=usage, is_hidden=True)
     for part in tables(message, "content"):
@@ -123,24 +123,8 @@ def _assistant(blank: Event, message: Entry) -> Iterator[Event]:
     if stop == "error":
         said = text(message, "errorMessage") or "the model's API refused the request"
         yield replace(blank, type=EventType.ERROR, error=said[:MAX_ERROR], turn=Turn.CLOSED)
-    elif stop in _ENDS:
+    elif stop in ENDS:
         yield replace(blank, turn=Turn.CLOSED, is_hidden=True)
-
-
-def _usage(message: Entry) -> Usage | None:
-    """Its input leaves cached tokens out, ours does not. A cost of 0 is one that pi does not know."""
-    told = table(message, "usage")
-    read, write = count(told, "cacheRead") or 0, count(told, "cacheWrite") or 0
-    used = Usage(
-        model=text(message, "responseModel", "model") or "",
-        cost=dollars(table(told, "cost").get("total")) or None,
-        input=(count(told, "input") or 0) + read + write,
-        output=count(told, "output") or 0,
-        cache_read=read,
-        cache_write=write,
-        provider=text(message, "provider"),
-    )
-    return used if used.total else None
 
 
 def _tool_result(blank: Event, message: Entry) -> Iterator[Event]:
