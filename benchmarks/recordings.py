@@ -16,6 +16,8 @@ from itertools import cycle
 from pathlib import Path
 from random import Random
 
+from aiohttp import ClientSession
+
 from benchmarks import servers, simulation
 from benchmarks.load import Connection, Plan
 from benchmarks.machine import CLIENT_CORE, pin, resident
@@ -69,6 +71,7 @@ async def _round(daemon: Server, home: Path, file: Path, run: str) -> dict[tuple
     figures["first chunk of the stream, p99", "ms", "50 ms"] = percentile(
         await asyncio.to_thread(_time_first_chunks, daemon.url), 99
     )
+    figures["replay of every tick over /ws, as fast as it goes", "s", ""] = await _replay(daemon, agents[:3])
     figures["memory that all those reads cost", "MiB", ""] = (resident(daemon.pid) - before) / 2**20
     figures[f"mixed reads, {MIXED_RATE}/s, with {INGEST_RATE} events/s, p95", "ms", "500 ms"] = await _mixed(
         daemon, agents, run
@@ -120,6 +123,20 @@ def _time_first_chunks(url: str) -> list[float]:
         taken.append((time.perf_counter() - began) * 1000)
         connection.close()
     return taken
+
+
+async def _replay(daemon: Server, agents: Sequence[str]) -> float:
+    """With the steps of a few agents."""
+    began = time.perf_counter()
+    headers, ticks = {"X-ClaWatch-Key": KEY}, 0
+    async with ClientSession(headers=headers) as session, session.ws_connect(f"{daemon.url}/ws") as ws:
+        replay = {"node": simulation.NODE, "speed": 1_000_000}
+        await ws.send_json({"type": "subscribe", "agents": agents, "replay": replay})
+        while (frame := await ws.receive_json())["type"] != "replay_ended":
+            ticks += frame["type"] == "replay_tick"
+    if ticks != TICKS + 1:
+        raise RuntimeError(f"the replay told {ticks} ticks")
+    return time.perf_counter() - began
 
 
 async def _mixed(daemon: Server, agents: Sequence[str], run: str) -> float:
