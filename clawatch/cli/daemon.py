@@ -100,6 +100,8 @@ async def _run(loaded: Loaded, read: Callable[[], Loaded], quiet: bool) -> None:
                     if good is None:
                         await _greet(daemon, key, quiet)
                         calm_collector()
+                    elif good is not current:
+                        log.info("config.reloaded")
                     good = current
                     supervision.ready(daemon.status)
                     following = await _next(current, read, signals, supervision, log)
@@ -141,7 +143,7 @@ async def _next(
         for key in reloadable(current.config, fresh.config):
             log.warning("config.needs_restart", key=key)
         configure(fresh.config.redactor)
-        log.info("config.reloaded")
+        log.info("config.read")
         return replace(fresh, config=keep_fixed(current.config, fresh.config))
     return None
 
