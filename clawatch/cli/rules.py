@@ -78,19 +78,12 @@ async def _test(path: Path, config: Path | None) -> int:
 
 def _load(config: Path | None, options: list[Mapping[str, Any]]) -> Loaded:
     from clawatch.config import find_config, load
+    from clawatch.config.overrides import merged
 
     laid: dict[str, Any] = {}
     for one in options:
-        laid = _merged(laid, one)
+        laid = merged(laid, one)
     return load(None if config is None else find_config(config), options=laid)
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        known = merged.get(key)
-        merged[key] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
-    return merged
 
 
 # -- the past

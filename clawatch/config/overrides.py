@@ -63,7 +63,7 @@ def read_rule_book(
         for name, changes in override.rules.items():
             place: Place = ("agents", index, "rules", name)
             if name in models:
-                changed = validate(models[name], _merged(bases.get(name, {}), changes), document, place, problems)
+                changed = validate(models[name], merged(bases.get(name, {}), changes), document, place, problems)
                 if changed is not None:
                     own[name] = changed
             elif name not in settings.rules:  # else it was found wrong there
@@ -89,10 +89,10 @@ def _base(settings: FileSettings, name: str) -> dict[str, Any]:
     return {key: value for key, value in (settings.rules.get(name) or {}).items() if key != USE}
 
 
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """``base`` with ``changes`` laid over it; mappings are merged, everything else is replaced."""
-    merged = dict(base)
+    found = dict(base)
     for key, value in changes.items():
-        known = merged.get(key)
-        merged[key] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
-    return merged
+        known = found.get(key)
+        found[key] = merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return found

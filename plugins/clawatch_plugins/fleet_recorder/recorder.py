@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import msgspec
@@ -9,7 +10,7 @@ from msgspec import Struct
 
 from clawatch.domain.access import CORE
 from clawatch.domain.agents import Agent
-from clawatch.domain.recordings import Recording, Source
+from clawatch.domain.recordings import BadLine, Recording, Source
 from clawatch.domain.retelling import Past
 from clawatch.domain.time import MINUTE, Millis, iso, parse_duration
 from clawatch.ports import Conflict, Core, NotFound
@@ -21,6 +22,8 @@ from clawatch_plugins.fleet_recorder.periods import DAY_KIND, HOUR_KIND, Period,
 MARKS = "fleet_recorder"
 HOUR_AFTER, DAY_AFTER = MINUTE, 10 * MINUTE
 """So long after its end a period is recorded: reports of its last moments may still be on their way."""
+MOST_AT_ONCE = 48
+"""Hours in one go, where many are missing; the others come with the next call."""
 DEFAULT_KEPT = {HOUR_KIND: "31d", DAY_KIND: "400d"}
 
 
@@ -59,14 +62,14 @@ class Recorder:
     async def _run(self, core: Core) -> None:
         work = Work(core, self._progress or await read_progress(core), self._past)
         try:
-            while await work.next_hour():
+            while work.recorded < MOST_AT_ONCE and await work.next_hour():
                 pass
             while await work.next_day():
                 pass
         except Pruned:
             core.log.warning("fleet_recorder.behind", since=iso(work.progress.hour) if work.progress else "")
             await work.begin_anew()
-        if work.has_recorded:
+        if work.recorded:
             await forget_old(core)
         self._progress, self._past = work.progress, work.past
 
@@ -78,7 +81,7 @@ class Work:
         self._core = core
         self.progress = progress
         self.past = past
-        self.has_recorded = False
+        self.recorded = 0
 
     async def next_hour(self) -> bool:
         """Record the next hour that is over; whether there was one."""
@@ -92,10 +95,9 @@ class Work:
         if await self._is_void(hour, past):
             await self._advance(progress, past, hour.end, progress.base, progress.base_seq)
             return True
-        base_seq = past.seq
-        recording, past = await self._record_hour(hour, past)
-        await self._advance(progress, past, hour.end, recording.id, base_seq)
-        self._core.log.info("fleet_recorder.hour", start=iso(hour.start), agents=recording.agent_count)
+        recording, after = await self._record_hour(hour, past)
+        base = (progress.base, progress.base_seq) if recording is None else (recording.id, past.seq)
+        await self._advance(progress, after, hour.end, *base)
         return True
 
     async def next_day(self) -> bool:
@@ -108,8 +110,8 @@ class Work:
         hours = await self._hours_of(day)
         if hours:
             with suppress(Conflict):  # it was recorded, and we came to an end before that was noted
-                await self._core.recordings.record(Day(self._core, day, hours).lines(), CORE, Source.FLEET)
-            self.has_recorded = True
+                await self._record(day, Day(self._core, day, hours).lines())
+            self.recorded += 1
         await self._note(msgspec.structs.replace(progress, day=day.end))
         return True
 
@@ -157,17 +159,30 @@ class Work:
             return False
         return not past.agents or hour.end <= (await self._core.queries.system()).started_at
 
-    async def _record_hour(self, hour: Period, past: Past) -> tuple[Recording, Past]:
+    async def _record_hour(self, hour: Period, past: Past) -> tuple[Recording | None, Past]:
         """The recording, and the fleet as it stood at the end."""
         after, core = past.copy(), self._core
+        self.recorded += 1
         try:
-            recording = await core.recordings.record(Hour(core, hour, after).lines(), CORE, Source.FLEET)
+            recording = await self._record(hour, Hour(core, hour, after).lines())
         except Conflict:  # it was recorded, and we came to an end before that was noted
             recording = await core.recordings.find(hour.node_id(store_id_of(core)), CORE)
-            after = past.copy()
-            await Hour(core, hour, after).skip()
-        self.has_recorded = True
+        else:
+            if recording is not None:
+                return recording, after
+        after = past.copy()
+        await Hour(core, hour, after).skip()
         return recording, after
+
+    async def _record(self, period: Period, lines: AsyncIterator[bytes]) -> Recording | None:
+        """None when there is more in it than a recording may hold: to try again would not help. Raises Conflict."""
+        try:
+            recording = await self._core.recordings.record(lines, CORE, Source.FLEET)
+        except BadLine as bad:
+            self._core.log.warning("fleet_recorder.too_much", period=period.run_id, why=bad.why)
+            return None
+        self._core.log.info("fleet_recorder.recorded", period=period.run_id, agents=recording.agent_count)
+        return recording
 
     async def _advance(self, progress: Progress, past: Past, until: Millis, base: str, base_seq: int) -> None:
         await self._note(Progress(hour=until, day=progress.day, seq=past.seq, base=base, base_seq=base_seq))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from clawatch_plugins.fleet_recorder import recorder
 
 from clawatch.domain.access import CORE
+from clawatch.domain.recordings import gathering
 from clawatch.domain.time import HOUR, MINUTE, parse_iso
 
 THREE = parse_iso("2026-03-09T03:00:00Z")
@@ -107,3 +109,37 @@ async def test_an_agent_that_is_removed_is_said_to_be(run_watch: Any, clock: Any
         [hour] = await watch.recordings()
         assert await watch.steps(hour, "a") == [(0, "running", None), (4, "removed", None)]
         assert ((await watch.at(hour, 3))["agents"], (await watch.at(hour, 5))["agents"]) == (1, 1)
+
+
+async def test_what_no_recording_can_hold_is_passed_over(run_watch: Any, clock: Any, monkeypatch: Any) -> None:
+    async with run_watch() as watch:
+        await watch.say("a")
+        await watch.do("POST", "/api/agents/a/pause")
+        await watch.say("b")
+        await watch.until(THREE + HOUR + MINUTE, 10 * MINUTE, "b")
+        with monkeypatch.context() as patch:
+            patch.setattr(gathering, "MAX_AGENTS", 1)
+            await watch.record()
+        await watch.until(THREE + 2 * HOUR + MINUTE, 10 * MINUTE, "b")
+        watch.recorder = type(watch.recorder)()
+        await watch.record()
+        [hour] = await watch.recordings()
+        assert hour.started_at == THREE + HOUR
+        assert await watch.steps(hour, "a") == [(0, "paused", None)]
+
+
+async def test_many_missing_hours_are_recorded_a_part_at_a_time(run_watch: Any, clock: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(recorder, "MOST_AT_ONCE", 2)
+    async with run_watch() as watch:
+        await watch.say("a")
+        await watch.until(THREE + 5 * HOUR + MINUTE, 30 * MINUTE, "a")
+        counts = []
+        for _ in range(3):
+            await watch.record()
+            counts.append(len(await watch.recordings()))
+        assert counts == [2, 4, 5]
+
+
+async def test_the_daemon_runs_it_by_itself(run_watch: Any) -> None:
+    async with run_watch() as watch:
+        assert "fleet_recorder" in watch.app.daemon.scheduler.next_runs()
