@@ -210,11 +210,17 @@ class Rules:
             return
         for running in self.rules:
             settings = self._enabled(running, agent)
-            if settings is not None:
-                found = running.safely(self._log, running.rule.observe, entry, agent, settings, now)
-                if found:
-                    self._note_wakes(running, found)
-                    handle(running, found, entry.seq, now)
+            if settings is None:
+                continue
+            try:  # as ``safely`` does, which takes longer than most rules need to see that they find nothing
+                found = running.rule.observe(entry, agent, settings, now)
+            except Exception as error:
+                running.failed(error, self._log)
+                continue
+            if found or running.failures:
+                checked = running.checked(found, self._log)
+                self._note_wakes(running, checked)
+                handle(running, checked, entry.seq, now)
 
     def _ask(
         self, running: Running, judge: Callable[..., Iterable[Finding] | None], *arguments: Any

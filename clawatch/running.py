@@ -46,14 +46,22 @@ class Running:
         """
         try:
             found = judge(*arguments)
+        except Exception as error:
+            self.failed(error, log)
+            return []
+        return self.checked(found, log)
+
+    def checked(self, found: Iterable[Finding] | None, log: FilteringBoundLogger) -> list[Finding]:
+        """What it has returned: a generator of findings may still raise, and not all can be stored."""
+        try:
             checked = _checked(found) if found else []  # mostly there is nothing
         except Exception as error:
-            self._failed(error, log)
+            self.failed(error, log)
             return []
         self.failures = 0
         return checked
 
-    def _failed(self, error: Exception, log: FilteringBoundLogger) -> None:
+    def failed(self, error: Exception, log: FilteringBoundLogger) -> None:
         self.failures += 1
         log.exception("rule.failed", rule=self.name, failures=self.failures)
         if self.failures >= MAX_FAILURES:
