@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from clawatch.supervision import Supervision
 
 LOGIN_LIFE_MINUTES = 15
+SWITCH_SECONDS = 0.0005
+"""How long a thread goes on while another waits for the interpreter. The store's comes back to it dozens of times in
+a commit, after each statement; at Python's own 5 ms it waited for the loop longer than it worked."""
 
 
 @click.command()
@@ -49,6 +52,7 @@ def run(config: Path | None, host: str | None, port: int | None, data_dir: Path 
         click.echo(str(error), err=True)
         sys.exit(2)
     configure(loaded.config.redactor)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         _loop(_run(loaded, read, quiet))
     except ClaWatchError as error:
