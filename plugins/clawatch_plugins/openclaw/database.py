@@ -11,11 +11,16 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from urllib.parse import quote
 
 Stamp = tuple[int, int, int, int]
 """Sizes and times of a database's files: while they stay, nothing was written."""
 _BUSY = 2.0
+_PATIENCE = 30.0
+"""Seconds for all the queries of one look. Whoever can write the file could make one that never ends."""
+_STEPS = 100_000
+"""Of SQLite's machine between two looks at the clock."""
 
 
 def stamp(path: Path) -> Stamp | None:
@@ -51,12 +56,19 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None, timeout=_BUSY, check_same_thread=False
     )
     try:
+        deadline = monotonic() + _PATIENCE
+        connection.set_progress_handler(lambda: monotonic() > deadline, _STEPS)
         connection.execute("PRAGMA query_only = 1")
+        connection.execute("PRAGMA trusted_schema = 0")
         yield connection
     finally:
         connection.close()
 
 
 def columns(connection: sqlite3.Connection, name: str) -> frozenset[str]:
-    """A table's columns; none when there is no such table."""
-    return frozenset(row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (name,)))
+    """A table's columns; none when there is no such table. A view is none: it may compute whatever it likes."""
+    rows = connection.execute(
+        "SELECT info.name FROM sqlite_master AS it, pragma_table_info(it.name) AS info"
+        " WHERE it.type = 'table' AND it.rootpage > 0 AND it.name = ?", (name,),
+    )  # fmt: skip
+    return frozenset(row[0] for row in rows)

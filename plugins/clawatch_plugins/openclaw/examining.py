@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aiohttp import ClientError, ClientSession, WSMsgType
 
 from clawatch.domain.remarks import Remark, fine, warning, wrong
-from clawatch.domain.time import DAY, HOUR, Millis, iso, say_duration
+from clawatch.domain.time import DAY, HOUR, LATEST, Millis, iso, say_duration
 from clawatch.domain.words import count_of
 from clawatch.settings import Surroundings
 from clawatch_plugins.openclaw.database import columns, is_orphaned, reading
@@ -124,7 +124,7 @@ def _summary(path: Path) -> tuple[int | None, Millis, Millis, int]:
         sessions, first, last = connection.execute(
             "SELECT count(DISTINCT session_id), min(created_at), max(created_at) FROM transcript_events"
         ).fetchone()
-    return sessions, first or 0, last or 0, version
+    return sessions, _instant(first), _instant(last), version
 
 
 def _of_ledger(path: Path) -> Iterator[Remark]:
@@ -138,7 +138,7 @@ def _of_ledger(path: Path) -> Iterator[Remark]:
     except (sqlite3.Error, OSError) as error:
         yield warning(f"the audit ledger cannot be read: {error}", "let ClaWatch's user read it")
         return
-    yield fine(f"the audit ledger tells of runs{_ago(last or 0)}")
+    yield fine(f"the audit ledger tells of runs{_ago(_instant(last))}")
 
 
 async def _of_gateway(session: ClientSession, url: str) -> list[Remark]:
@@ -179,6 +179,11 @@ def _span(first: Millis, last: Millis) -> str:
 
 def _ago(last: Millis) -> str:
     return f", the newest {say_duration(max(0, _now() - last))} ago" if last else ""
+
+
+def _instant(value: object) -> Millis:
+    """0 for what is none: a column holds whatever was written into it."""
+    return value if isinstance(value, int) and 0 <= value <= LATEST else 0
 
 
 def _now() -> Millis:

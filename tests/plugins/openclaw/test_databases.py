@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clawatch_plugins.openclaw import database
 from clawatch_plugins.openclaw.audit import read_ledger
 from clawatch_plugins.openclaw.database import is_orphaned
 from clawatch_plugins.openclaw.databases import Database, Place, Unreadable
@@ -127,6 +129,28 @@ def test_a_database_of_another_form_says_so(disk: Any) -> None:
     disk.database().execute("DROP TABLE transcript_events")
     with pytest.raises(Unreadable, match="transcript_events"):
         database_of(disk).read(START)
+
+
+def test_a_view_that_never_ends_is_not_looked_into(disk: Any) -> None:
+    connection = disk.database()
+    connection.execute("DROP TABLE transcript_events")
+    connection.execute(
+        "CREATE VIEW transcript_events AS WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t)"
+        " SELECT n AS rowid, 's' AS session_id, n AS seq, '{}' AS event_json, n AS created_at FROM t"
+    )
+    with pytest.raises(Unreadable, match="transcript_events"):
+        database_of(disk).read(START)
+
+
+def test_a_query_that_never_ends_is_given_up(disk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_PATIENCE", 0.1)
+    disk.database()
+    endless = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT max(n) FROM t"
+    with (
+        database.reading(disk.root / "agents/main/agent/openclaw-agent.sqlite") as connection,
+        pytest.raises(sqlite3.OperationalError, match="interrupted"),
+    ):
+        connection.execute(endless).fetchone()
 
 
 def test_a_row_that_is_no_entry_is_passed_by(disk: Any) -> None:

@@ -76,6 +76,14 @@ async def test_a_file_that_is_no_database_is_wrong(disk: Any) -> None:
     assert one(await said(state_dir=disk.root, gateway=""), "cannot be read") is Level.ERROR
 
 
+@pytest.mark.parametrize("at", ["never", -9e999, 2**62, b"\xff", None])
+async def test_times_that_are_none_are_left_out(disk: Any, at: Any) -> None:
+    disk.database().execute("DROP TABLE transcript_events")
+    disk.database().execute("CREATE TABLE transcript_events (session_id, seq, event_json, created_at)")
+    disk.database().execute("INSERT INTO transcript_events VALUES ('s', 1, '{}', ?)", (at,))
+    assert one(await said(state_dir=disk.root, gateway=""), "1 session in the database") is Level.OK
+
+
 async def test_a_missing_state_directory_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("OPENCLAW_STATE_DIR", raising=False)
