@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-_SIZES = (64, 16, 4, 1)
+_SIZES = (128, 64, 32, 16, 8, 4, 2, 1)
+"""Powers of two, so that any number of rows takes few statements."""
 
 
 class Bulk:
-    """``INSERT … VALUES`` of up to 64 rows each.
+    """``INSERT … VALUES`` of up to 128 rows each.
 
     Unlike ``executemany`` it gives the interpreter lock away once per statement, not once per row: each time
     it is given away the event loop may keep it for milliseconds.
