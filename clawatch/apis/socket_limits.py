@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -60,6 +61,11 @@ class SocketLimits:
     """A door's numbers, in seconds and bytes; None: no limit. Make one per door: the counters live in it."""
 
     auth_within: float = 10.0
+    unknown: int = 256
+    """Connections that have not said yet who they are; beyond, the oldest go, as unfinished requests do."""
+    unknown_per_address: int = 64
+    patience: float = 1.0
+    """Younger ones stay: honest clients say it at once."""
     idle_after: float | None = None
     """Without a message or ping from the client. Its answers to our pings do not count."""
     ping_every: float | None = 30.0
@@ -90,12 +96,15 @@ class Countable(Protocol):
     """A session, as far as it is counted."""
 
     received: int
+    request: web.Request
 
     @property
     def sent(self) -> int: ...
 
     @property
     def age(self) -> float: ...
+
+    def end(self, closing: Closing) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,8 @@ class Counters:
         self._opened = self._received = self._sent = 0
         self._seconds = 0.0
         self._sessions: set[Countable] = set()
+        self._unknown: dict[Countable, str] = {}
+        """Those that have not said yet who they are, and from where; the oldest first."""
         self.by_user: Counter[str] = Counter()
         self.by_address: Counter[str] = Counter()
         self._connects: Buckets | None = None
@@ -159,6 +170,28 @@ class Counters:
         self._received += session.received
         self._sent += session.sent
         self._seconds += session.age
+
+    @contextmanager
+    def asking(self, session: Countable, limits: SocketLimits) -> Iterator[None]:
+        """While we wait to hear who it is."""
+        self._unknown[session] = counted_address(client_of(session.request))
+        self._crowd_out(limits)
+        try:
+            yield
+        finally:
+            del self._unknown[session]
+
+    def _crowd_out(self, limits: SocketLimits) -> None:
+        oldest = next(iter(self._unknown))
+        if len(self._unknown) <= min(limits.unknown, limits.unknown_per_address) or oldest.age < limits.patience:
+            return
+        left, by_address = len(self._unknown), Counter(self._unknown.values())
+        for session, address in self._unknown.items():
+            if session.age < limits.patience:
+                break
+            if left > limits.unknown or by_address[address] > limits.unknown_per_address:
+                session.end(limits.crowded)
+                left, by_address[address] = left - 1, by_address[address] - 1
 
     def admit(self, request: web.BaseRequest, limits: SocketLimits) -> _Counted:
         """Count a connection by its address while the context lasts. Raises Refused when there are too many."""

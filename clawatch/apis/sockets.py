@@ -170,16 +170,20 @@ class _Life:
         return secret
 
     async def _first_secret(self, token: Callable[[Any], str | None]) -> str:
-        within = self._limits.auth_within
+        limits, within = self._limits, self._limits.auth_within
         try:
-            async with asyncio.timeout(within):
-                async for message in self._session:
-                    secret = token(message)
-                    if secret:
-                        return secret
-                    raise _unauthenticated("authenticate first")
+            with limits.counters.asking(self._session, limits):
+                async with asyncio.timeout(within):
+                    return await self._hear_secret(token)
         except TimeoutError:
             raise _unauthenticated(f"no authentication within {within:g} s") from None
+
+    async def _hear_secret(self, token: Callable[[Any], str | None]) -> str:
+        async for message in self._session:
+            secret = token(message)
+            if secret:
+                return secret
+            raise _unauthenticated("authenticate first")
         raise ConnectionResetError
 
     def _refuse_and_end(self, problem: Problem) -> None:

@@ -148,6 +148,30 @@ async def test_whoever_says_nothing_in_time_is_closed(door: Door) -> None:
     assert await closed(ws) == 1008
 
 
+@pytest.mark.parametrize("limits", [{"unknown": 3}, {"unknown_per_address": 3}])
+async def test_of_those_who_do_not_say_who_they_are_the_oldest_go_when_there_are_many(
+    door: Door, limits: dict[str, int]
+) -> None:
+    door.limits = SocketLimits(patience=0.0, **limits)
+    known = await door.connect()
+    assert await heard(known) == {"hello": "olga"}
+    silent = [await door.connect(token=None) for _ in range(5)]
+    assert [await closed(ws) for ws in silent[:2]] == [1008, 1008]
+    for ws in (silent[2], silent[4]):
+        await ws.send_json({"type": "auth", "token": "other"})
+        assert await heard(ws) == {"hello": "otto"}
+    await known.send_json("still here")
+    assert await heard(known) == {"echo": "still here"}
+
+
+async def test_many_who_are_about_to_say_who_they_are_are_let_say_it(door: Door) -> None:
+    door.limits = SocketLimits(unknown=3, unknown_per_address=3)
+    new = [await door.connect(token=None) for _ in range(8)]
+    for ws in new:
+        await ws.send_json({"type": "auth", "token": "good"})
+        assert await heard(ws) == {"hello": "olga"}
+
+
 async def test_a_door_without_first_frames_does_not_wait_for_one(door: Door) -> None:
     door.codec = replace(CODEC, token=None)
     assert await closed(await door.connect(token=None)) == 1008
