@@ -53,7 +53,7 @@ class Lines:
             line = "" if metrics == self._metrics else f"{when(frame)}  {_metrics(metrics)}"
             self._metrics = metrics
         if line:
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 class Picture:

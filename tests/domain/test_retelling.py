@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from clawatch.domain.agents import Control
 from clawatch.domain.alerts import AlertState, Reason
 from clawatch.domain.commands import CommandState, CommandType
-from clawatch.domain.events import Activity, Event, EventType, Origin, Phase, Signal, Tool, Turn, Usage
+from clawatch.domain.events import Activity, Event, EventType, Facts, Origin, Phase, Signal, Tool, Turn, Usage
 from clawatch.domain.journal import AlertChanged, CommandChanged, ControlChanged, Entry, Removed, Silenced
 from clawatch.domain.ledger import Posting
 from clawatch.domain.retelling import Past
@@ -39,6 +39,18 @@ EVENTS = st.fixed_dictionaries(
         "latency_ms": st.just(1.0),
     },
 )
+CALLS = st.fixed_dictionaries(
+    {
+        "agent_id": st.just("a"), "type": st.sampled_from([EventType.TOOL_CALL, EventType.ERROR]),
+        "ago": st.integers(0, 3), "call_id": st.just("c"), "session_id": st.just("s"),
+    },
+    optional={
+        "signal": st.sampled_from(Signal), "activity": st.sampled_from(Activity), "turn": st.sampled_from(Turn),
+        "error": st.just("boom"), "latency_ms": st.just(1.0), "usage": st.just(Usage(input=10, cost=5)),
+        "facts": st.sampled_from([Facts(host="h1"), Facts(host="h2")]),
+    },
+)  # fmt: skip
+"""Reports of one and the same call, which complete each other."""
 EDGES = st.one_of(
     st.builds(ControlChanged, agent_id=AGENTS, control=st.sampled_from(Control), by=st.just("ops")),
     st.builds(Silenced, agent_id=AGENTS),
@@ -72,6 +84,23 @@ def post(books: MemoryBooks, number: int, what: Any) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(EVENTS, EVENTS, EVENTS, EDGES), max_size=30))
 def test_the_journal_retells_agents_as_they_stood(happened: list[Any]) -> None:
+    check(happened)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(CALLS, CALLS, EVENTS, EDGES), max_size=15))
+def test_reports_that_complete_each_other_are_retold_as_they_came(happened: list[Any]) -> None:
+    check(happened)
+
+
+def test_what_completes_a_call_of_a_removed_agent_is_not_the_new_ones() -> None:
+    call = {"agent_id": "a", "type": EventType.TOOL_CALL, "ago": 0, "call_id": "c", "session_id": "s"}
+    fresh = {"agent_id": "a", "type": EventType.HEARTBEAT, "ago": 0}
+    later = {**call, "activity": Activity.ERROR, "latency_ms": 1.0}
+    check([call, Removed(agent_id="a", by="ops"), fresh, later])
+
+
+def check(happened: list[Any]) -> None:
     books, past = MemoryBooks(1_000), Past()
     for number, what in enumerate(happened):
         post(books, number, what)

@@ -74,6 +74,19 @@ async def test_hours_go_on_from_each_other_whether_or_not_the_recorder_remembers
         assert found == {"a": "paused", "b": "stuck", "c": "running"}
 
 
+async def test_the_last_recording_tells_of_who_has_long_said_nothing(run_watch: Any, clock: Any) -> None:
+    async with run_watch() as watch:
+        await watch.say("a")
+        await watch.do("POST", "/api/agents/a/pause")
+        for hour in range(1, 5):
+            await watch.until(THREE + hour * HOUR + MINUTE, 10 * MINUTE, "c")
+            watch.recorder = type(watch.recorder)()
+            await watch.record()
+        for hour in await watch.recordings():
+            assert [status for _, status, _ in await watch.steps(hour, "a")][-1] == "paused"
+            assert (await watch.at(hour, 59))["agents"] == 2
+
+
 async def test_a_trajectory_has_its_commands(run_watch: Any, clock: Any) -> None:
     async with run_watch() as watch:
         await watch.say("a")
