@@ -22,6 +22,9 @@ check: $(VENV)/.dev  ## what must hold besides the tests: lint, types, import co
 	@$(BIN)/lint-imports
 	@$(BIN)/python hatch_build.py check
 
+dashboard: $(VENV)/.installed  ## the page, where it is out of date
+	@$(BIN)/python hatch_build.py
+
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ClaWatch needs Python 3.11 or newer: make PYTHON=python3.12 run")'
 	@echo "filling $(VENV), which takes up to a minute" >&2

@@ -22,6 +22,12 @@ test("a turn begins with a prompt and holds what came of it", () => {
   ]);
 });
 
+test("what goes on in an open turn opens no other, and neither does a human's word in between", () => {
+  const open = (second: number) => event(second, "tool_call", { turn: "open" });
+  const events = [open(30), event(20, "status_change", { turn: "closed" }), open(9), event(8, "status_change", { turn: "waiting" }), open(7), prompt(1)];
+  expect(bySession(events)[0]!.turns.map((turn) => [turn.opener?.seq, turn.events.length])).toEqual([[30, 1], [1, 5]]);
+});
+
 test("a prompt that two ways told is one, and what came before the first stands alone", () => {
   const events = [event(9, "tool_call"), prompt(8), prompt(7, { signal: "log" }), event(2, "tool_call")];
   const turns = bySession(events)[0]!.turns;

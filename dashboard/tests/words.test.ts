@@ -3,7 +3,7 @@ import { csvOf } from "../src/lib/csv";
 import { folded, tell } from "../src/lib/events";
 import { ago, bytes, count, line, span, usd } from "../src/lib/format";
 import { placeOf, runHref } from "../src/lib/places";
-import { gridOf, percentile, stacked, stepFor } from "../src/lib/series";
+import { beginning, gridOf, percentile, stacked, stepFor } from "../src/lib/series";
 import { snippets } from "../src/lib/snippets";
 import { visible } from "../src/lib/window";
 import type { AgentEvent, CostPoint, CostSeries } from "../src/lib/wire";
@@ -70,8 +70,14 @@ test("a series stands on an even grid, with zeros where nothing was", () => {
 });
 
 test("no span asks for more points than the server gives", () => {
-  const minutes: Record<string, number> = { "2m": 2, "5m": 5, "30m": 30, "3h": 180, "1d": 1440 };
+  const minutes: Record<string, number> = { "1m": 1, "2m": 2, "5m": 5, "30m": 30, "3h": 180, "1d": 1440 };
   for (const days of [0.04, 0.3, 1, 7, 31, 90]) expect((days * 1440) / minutes[stepFor(days * 86_400_000)]!).toBeLessThan(150);
+});
+
+test("the chart of a young agent begins when it did, or not much before", () => {
+  expect(beginning(1_000, 600, 0)).toBe(400);
+  expect(beginning(1_000, 600, 700)).toBe(700);
+  expect(beginning(1_000, 600, 990)).toBe(900);
 });
 
 test("a spreadsheet runs nothing that an agent is called", () => {

@@ -202,6 +202,18 @@ async def test_five_thousand_agents_are_listed_sought_and_scrolled(site: Any, op
     await page.get_by_role("heading", name="agent-2345").wait_for()
 
 
+async def test_the_first_load_is_small(site: Any, open_page: OpenPage) -> None:
+    await site.report("nightly")
+    page = await open_page()
+    await row(page, "nightly").wait_for()
+    await page.reload()
+    await row(page, "nightly").wait_for()
+    loads = "[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
+    sizes = await page.evaluate(loads + r".filter(one => /\/(assets\/.*)?$/.test(one.name)).map(one => one.encodedBodySize)")
+    assert len(sizes) >= 4
+    assert 10_000 < sum(sizes) < 120 * 1024
+
+
 async def test_a_key_is_made_shown_once_and_revoked(site: Any, open_page: OpenPage) -> None:
     page = await open_page("/system")
     await page.get_by_role("button", name="New key").click()

@@ -54,7 +54,7 @@ export function brief(value: unknown): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "string") return value;
   if (typeof value === "object" && !Array.isArray(value)) {
-    for (const key of ["prompt", "title", "name", "task", "query", "description", "text", "summary"]) {
+    for (const key of ["prompt", "title", "name", "task", "query", "description", "text", "summary", "result", "response", "answer", "output", "message", "reasoning"]) {
       const text = (value as Record<string, unknown>)[key];
       if (typeof text === "string" && text) return text;
     }

@@ -57,8 +57,12 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
+/** Where a chart of this span begins: not long before there was anything to draw. */
+export const beginning = (now: number, span: number, since: number) => Math.max(now - span, Math.min(since, now - span / 6));
+
 /** A step that draws a span in some 50 to 100 bars, as the API writes it. */
 export function stepFor(span: number): string {
+  if (span <= 40 * MINUTE) return "1m";
   if (span <= 2 * HOUR) return "2m";
   if (span <= 8 * HOUR) return "5m";
   if (span <= 1.5 * DAY) return "30m";

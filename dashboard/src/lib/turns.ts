@@ -27,8 +27,19 @@ export interface Session {
 /** Clients report a prompt twice, by hook and by log; so close together they are one. */
 const SAME_PROMPT = 5_000;
 
-export const opens = (event: AgentEvent) => event.turn === "open" || (event.type === "message" && event.data.role === "user");
+const isPrompt = (event: AgentEvent) => event.type === "message" && event.data.role === "user";
 const closes = (event: AgentEvent) => event.turn === "closed";
+
+/** A prompt opens a turn; without one, whatever says "open" where none was. Many events say so while one goes on. */
+function openersOf(events: readonly AgentEvent[]): Set<AgentEvent> {
+  const found = new Set<AgentEvent>();
+  let isOpen = false;
+  for (const event of events.toReversed()) {
+    if (isPrompt(event) || (event.turn === "open" && !isOpen)) found.add(event);
+    if (isPrompt(event) || event.turn !== null) isOpen = !closes(event);
+  }
+  return found;
+}
 const isBeat = (event: AgentEvent) => event.type === "heartbeat" && !failed(event) && !event.data.message && !event.turn;
 
 /** Of events newest first. Sessions by their newest event; what has no session goes with what came after it. */
@@ -46,6 +57,7 @@ export function bySession(events: readonly AgentEvent[]): Session[] {
 
 function turnsOf(session: string, events: readonly AgentEvent[]): Turn[] {
   const turns: Turn[] = [];
+  const openers = openersOf(events);
   let own: AgentEvent[] = [];
   const end = (opener: AgentEvent | null) => {
     if (own.length) turns.push(turnOf(opener === null ? `${session} before` : `${session} ${opener.seq}`, own, opener));
@@ -53,14 +65,14 @@ function turnsOf(session: string, events: readonly AgentEvent[]): Turn[] {
   };
   for (const event of events) {
     const before = turns.at(-1);
-    const again = own.length === 0 && before?.opener && opens(event) && Date.parse(before.opener.timestamp) - Date.parse(event.timestamp) < SAME_PROMPT;
+    const again = own.length === 0 && before?.opener && openers.has(event) && Date.parse(before.opener.timestamp) - Date.parse(event.timestamp) < SAME_PROMPT;
     if (again) {
       before.events.push(event);
       before.began = event.timestamp;
       continue;
     }
     own.push(event);
-    if (opens(event)) end(event);
+    if (openers.has(event)) end(event);
   }
   end(null);
   return turns;
