@@ -209,7 +209,8 @@ async def test_the_first_load_is_small(site: Any, open_page: OpenPage) -> None:
     await page.reload()
     await row(page, "nightly").wait_for()
     loads = "[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
-    sizes = await page.evaluate(loads + r".filter(one => /\/(assets\/.*)?$/.test(one.name)).map(one => one.encodedBodySize)")
+    own = r"one => /\/(assets\/.*)?$/.test(one.name)"
+    sizes = await page.evaluate(f"{loads}.filter({own}).map(one => one.encodedBodySize)")
     assert len(sizes) >= 4
     assert 10_000 < sum(sizes) < 120 * 1024
 
