@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from clawatch.apis.callers import Place, is_loopback, is_websocket
+from clawatch.apis.callers import Place, client_of, is_loopback, is_websocket
 from clawatch.apis.limits import counted_address
 from clawatch.domain.access import Key, Principal, Scope, hash_secret, new_secret, principal_of
 from clawatch.domain.redaction import is_own_secret
@@ -173,7 +173,7 @@ class Access:
 
     def _guesser(self, request: web.Request) -> str:
         """Whose tries are counted. Other sites' pages have their own, or they would use up those of their visitor."""
-        address = counted_address(self.place.client(request))
+        address = counted_address(client_of(request))
         return f"pages at {address}" if self.place.is_asked_for_elsewhere(request) else address
 
     def _judge_guess(self, request: web.Request, secret: str, principal: Principal | None) -> None:

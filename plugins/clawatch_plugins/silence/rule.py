@@ -96,7 +96,10 @@ class Silence(Rule):
             yield from listened.alarm.set(deadline, now, agent.id)
 
     def _listened(self, agent_id: str) -> Listened:
-        return self._agents.setdefault(agent_id, Listened(Rhythm()))
+        listened = self._agents.get(agent_id)
+        if listened is None:
+            listened = self._agents[agent_id] = Listened(Rhythm())
+        return listened
 
 
 def _judge(listened: Listened, agent: Agent, settings: Allowed, now: Moment) -> Iterator[Finding]:
