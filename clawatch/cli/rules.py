@@ -150,7 +150,7 @@ def _tell(recording: Recording, found: Rehearsed) -> None:
         at, who = iso(one.fired_at)[:19].replace("T", " "), one.agent_id or "the fleet"
         click.echo(_plain(f"{at}  {one.severity:<8}  {one.rule}  {who}: {one.message}{over}{brake}"))
     for line in found.failures:
-        click.echo(_plain(f"rule failed: {line}"), err=True)
+        click.echo(_plain(f"note: {line}"), err=True)
     then = len(found.recorded)
     click.echo(f"{len(found.raised)} alerts would have fired; {then} did then")
 

@@ -21,6 +21,7 @@ from clawatch.rehearsal.running import OWNER, Episode, Rehearsal, rehearsing
 
 BATCH = 1_000
 STEPS_AT_ONCE = 200_000
+_TOO_MANY = f"the recording has more than {STEPS_AT_ONCE:,} steps; they were left out"
 _ACTIVITIES = frozenset(activity.value for activity in Activity)
 
 
@@ -34,6 +35,7 @@ class Rehearsed:
     recorded: list[EventLine]
     """The alerts that fired then."""
     failures: list[str]
+    """Rules that could not go on, and what was left out, in words."""
     is_fleet: bool
     """Whether it is of agents that ClaWatch watched; else there is little in it for rules."""
 
@@ -53,11 +55,15 @@ async def rehearse(
         else:
             await _reenact(rehearsal, [step async for step in _steps(recordings, recording)], profiles, start, end)
         await rehearsal.until(end)
-        return Rehearsed(
-            start, end, seq is not None, rehearsal.episodes, await _recorded(recordings, recording),
-            rehearsal.failures, any("status" in one.initial_state for one in profiles) or bool(agents)
-            or recording.run_id.startswith(("hour ", "day ")),
-        )  # fmt: skip
+        is_left_out = seq is None and recording.step_count > STEPS_AT_ONCE
+        failures = [*rehearsal.failures, *([_TOO_MANY] if is_left_out else [])]
+        recorded = await _recorded(recordings, recording)
+        return Rehearsed(start, end, seq is not None, rehearsal.episodes, recorded, failures, _is_fleets(recording))
+
+
+def _is_fleets(recording: Recording) -> bool:
+    """Also of one that was read from a file."""
+    return recording.run_id.startswith(("hour ", "day "))
 
 
 # -- out of the journal
@@ -65,7 +71,7 @@ async def rehearse(
 
 async def _seq_at(store: StorePort, recording: Recording) -> int | None:
     """The last row before it; None when rows of it may be gone, or it is not of this fleet."""
-    if recording.started_at is None or not recording.run_id.startswith(("hour ", "day ")):
+    if recording.started_at is None or not _is_fleets(recording):
         return None
     seq = await store.seq_before(recording.started_at)
     return None if seq == store.tail - 1 and store.tail > 1 else seq
