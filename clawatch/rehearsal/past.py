@@ -14,7 +14,7 @@ from clawatch.config.loading import Loaded
 from clawatch.domain.agents import Agent, Control
 from clawatch.domain.events import Activity, Event, EventType, RunReport
 from clawatch.domain.journal import CommandChanged, ControlChanged, Entry, Fill, Removed, RunChanged
-from clawatch.domain.recordings import EventLine, Profile, Recording, Step
+from clawatch.domain.recordings import EventLine, Profile, Recording, Source, Step
 from clawatch.domain.time import MINUTE, Millis, parse_iso
 from clawatch.ports import EventsWanted, RecordingsPort, StorePort
 from clawatch.rehearsal.running import OWNER, Episode, Rehearsal, rehearsing
@@ -71,7 +71,7 @@ def _is_fleets(recording: Recording) -> bool:
 
 async def _seq_at(store: StorePort, recording: Recording) -> int | None:
     """The last row before it; None when rows of it may be gone, or it is not of this fleet."""
-    if recording.started_at is None or not _is_fleets(recording):
+    if recording.started_at is None or recording.source is not Source.FLEET:
         return None
     seq = await store.seq_before(recording.started_at)
     return None if seq == store.tail - 1 and store.tail > 1 else seq
