@@ -16,11 +16,20 @@ from clawatch.domain.recordings.slices import Slice
 from clawatch.ports import Core, NotFound
 from clawatch_plugins.agentverse import answers, asking
 from clawatch_plugins.agentverse.caching import DAY, HOUR, Answers, encoded, tag_of
-from clawatch_plugins.agentverse.refusals import envelope, invalid, no_agent, no_telemetry, not_a_keyframe
+from clawatch_plugins.agentverse.refusals import (
+    envelope,
+    invalid,
+    no_agent,
+    no_telemetry,
+    not_a_keyframe,
+    too_many_streams,
+)
 from clawatch_plugins.agentverse.stream import stream
 
 BASE = "/api/v1/telemetry"
 _NODE = BASE + "/{node_id}"
+MOST_STREAMED = 2_000_000
+"""Values in the chunks of all streams together: a slow reader holds one for as long as it likes."""
 
 Serve = Callable[[web.Request, Recording], Awaitable[web.StreamResponse]]
 
@@ -30,6 +39,8 @@ class Door:
         self._core = core
         self._recordings = core.recordings
         self._answers = Answers()
+        self._streaming = 0
+        """Values in the chunks that streams hold now."""
 
     def api(self) -> Api:
         slicing = (asking.START, asking.END, asking.RESOLUTION, asking.METRICS, asking.SEGMENTS, asking.REGIONS)
@@ -137,6 +148,13 @@ class Door:
 
     async def stream(self, request: web.Request, recording: Recording) -> web.StreamResponse:
         size, metrics = asking.chunk_of(request), asking.metrics_of(request, recording)
-        if size * max(1, len(metrics)) > asking.MAX_VALUES:
+        values = size * max(1, len(metrics))
+        if values > asking.MAX_VALUES:
             raise invalid("chunk_size", f"this would be more than {asking.MAX_VALUES} values a chunk")
-        return await stream(request, self._recordings, recording, size, metrics)
+        if self._streaming + values > MOST_STREAMED:
+            raise too_many_streams()
+        self._streaming += values
+        try:
+            return await stream(request, self._recordings, recording, size, metrics)
+        finally:
+            self._streaming -= values

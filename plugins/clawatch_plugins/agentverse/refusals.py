@@ -51,6 +51,11 @@ def not_a_keyframe(tick: int, keyframes: range) -> Refused:
     )
 
 
+def too_many_streams() -> Refused:
+    said = "Too much is being streamed at once; try again soon, or with a smaller chunk_size"
+    return Refused(503, said, "UNAVAILABLE", headers={"Retry-After": "5"})
+
+
 def invalid(name: str, message: str) -> Refused:
     return Refused(400, f"{name}: {message}", "INVALID_PARAMETER")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from clawatch_plugins.agentverse import door
 from httpx_sse import aconnect_sse
 
 
@@ -97,3 +98,12 @@ async def test_a_recording_longer_than_a_block_streams_whole(av: Any, make: Any)
     assert [point["tick"] for point in points] == list(range(699))
     assert [point["sentiment_shift"] for point in points] == [tick // 2 * 2 / 100 for tick in range(699)]
     assert json.dumps(heard[-1][1]) == '{"total_chunks": 8, "total_ticks": 698}'
+
+
+async def test_streams_hold_so_much_together_and_no_more(av: Any, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "MOST_STREAMED", 5)
+    refused = await av.ask("/stream", params={"chunk_size": "10", "metrics": "adoption_rate"})
+    assert (refused.status, refused.body["error_code"]) == (503, "UNAVAILABLE")
+    assert int(refused.headers["Retry-After"]) > 0
+    for _ in range(3):
+        assert (await hear(av, make, chunk_size="5", metrics="adoption_rate"))[-1][0] == "complete"
