@@ -233,7 +233,7 @@ async def test_an_id_of_odd_characters_is_reached_by_its_escaped_form(cw: Any) -
 async def test_a_pause_goes_to_the_agent_with_its_next_event_and_comes_back_confirmed(cw: Any) -> None:
     await cw.say()
     agent = await cw.post("/api/agents/a/pause")
-    assert agent["control"].items() >= {"kind": "cooperative", "wanted": "paused"}.items()
+    assert agent["control"].items() >= {"kind": "cooperative", "enforcement": "advisory", "wanted": "paused"}.items()
     assert agent["control"]["command"].items() >= {"type": "pause", "state": "requested"}.items()
     assert agent["control"]["command"]["words"] == "asked to pause"
 

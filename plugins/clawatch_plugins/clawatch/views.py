@@ -9,7 +9,7 @@ import msgspec
 from clawatch.domain.access import Key
 from clawatch.domain.agents import Agent
 from clawatch.domain.alerts import Alert, Silence
-from clawatch.domain.commands import Command, in_words
+from clawatch.domain.commands import Command, ControlKind, in_words
 from clawatch.domain.events import Event, EventType
 from clawatch.domain.money import usd
 from clawatch.domain.runs import Run
@@ -29,6 +29,14 @@ from clawatch_plugins.clawatch.wire import (
     SilenceView,
 )
 from clawatch_plugins.clawatch.words import WORD_OF
+
+ENFORCEMENT = {
+    ControlKind.NATIVE: "native",
+    ControlKind.REABORT: "reabort",
+    ControlKind.COOPERATIVE: "advisory",
+    ControlKind.NONE: "none",
+}
+"""How far a pause is enforced, in one word for each kind of control."""
 
 
 def iso_or_none(instant: Millis | None) -> str | None:
@@ -61,6 +69,7 @@ def agent_view(agent: Agent, controlling: Controlling) -> AgentView:
         unpriced_tokens=agent.unpriced_tokens,
         control=ControlView(
             kind=controlling.kind,
+            enforcement=ENFORCEMENT[controlling.kind],
             described=controlling.described,
             wanted=agent.control,
             command=None if controlling.command is None else command_brief(controlling.command),

@@ -470,6 +470,7 @@ async def test_without_a_gateway_nothing_can_be_paused_and_that_is_said(tmp_path
         assert shown["control"]["kind"] == "none"
         assert shown["control"]["command"]["state"] == "unsupported"
         assert "no gateway is set" in shown["control"]["described"]
+        assert shown["control"]["enforcement"] == "none"
 
 
 async def test_a_gateway_that_grants_no_writing_cannot_pause(

@@ -16,6 +16,9 @@ class CommandBrief(Wire):
 
 class ControlView(Wire):
     kind: str
+    enforcement: str
+    """What a pause is worth: ``native`` (held by us), ``reabort`` (stopped again whenever it begins), ``advisory``
+    (asked, and left to it) or ``none``."""
     described: str
     wanted: str
     command: CommandBrief | None
