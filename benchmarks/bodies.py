@@ -13,15 +13,16 @@ TOOLS = ("exec", "read", "write", "search", "fetch", "edit", "browse")
 
 
 def events(run: str, agents: int = AGENTS, is_keyed: bool = True) -> Iterator[dict[str, Any]]:
-    """Without end. ``run`` keeps the ids of several runs apart; unkeyed events have none."""
+    """Without end. ``run`` keeps the ids of several runs apart, which unkeyed events have none of, and their calls:
+    the same ones again, run after run, would be a loop."""
     for number in count():
-        event = _event(number, agents)
+        event = _event(run, number, agents)
         if is_keyed:
             event["id"] = f"{run}-{number}"
         yield event
 
 
-def _event(number: int, agents: int) -> dict[str, Any]:
+def _event(run: str, number: int, agents: int) -> dict[str, Any]:
     agent = f"agent-{number % agents:05}"
     turn = number // agents
     match turn % 4:
@@ -31,7 +32,7 @@ def _event(number: int, agents: int) -> dict[str, Any]:
             spent = {"model": MODEL, "inputTokens": 900 + turn % 100, "outputTokens": 60, "costUsd": 0.00001}
             return {"agentId": agent, "type": "cost", "data": spent}
     call = {
-        "toolName": TOOLS[turn * 5 % 7], "arguments": {"path": f"/srv/project/file-{number}.py", "line": number},
+        "toolName": TOOLS[turn * 5 % 7], "arguments": {"path": f"/srv/{run}/file-{number}.py", "line": number},
         "ok": True, "durationMs": 12 + number % 40,
     }
     return {"agentId": agent, "type": "tool_call", "data": call}
