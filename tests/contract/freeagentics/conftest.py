@@ -13,6 +13,8 @@ from aiohttp import ClientSession, ClientWebSocketResponse
 from clawatch.domain.time import iso
 
 PATIENCE = 5.0
+ROUNDS = 50
+"""Of the loop that the daemon shares with its tests: what was stored is told a few of them later."""
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Client:
     async def until_pong(self) -> list[Any]:
         """What comes until everything said so far is answered."""
         before = len(self.heard)
+        for _ in range(ROUNDS):
+            await asyncio.sleep(0)
         await self.say("ping")
         await self.hear("pong")
         return self.heard[before:-1]
