@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from benchmarks import fanout, ingest, latency, machine, memory, otlp, reads, recordings, tail
 from benchmarks.table import Row, show
@@ -30,7 +31,7 @@ def main() -> None:
     print(machine.describe(), end="\n\n")
     with tempfile.TemporaryDirectory() if options.home is None else nullcontext(options.home) as home:
         for name in options.what or MEASURES:
-            rows: list[Row] = asyncio.run(MEASURES[name](Path(home) / name, options.rounds))
+            rows: list[Row] = uvloop.run(MEASURES[name](Path(home) / name, options.rounds))
             print(f"### {name}\n\n{show(rows)}\n", flush=True)
 
 

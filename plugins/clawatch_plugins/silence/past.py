@@ -10,22 +10,30 @@ from clawatch_plugins.silence.rhythm import Rhythm
 
 AGENTS = 200
 """Those heard of last; what more there are learn from now on."""
-_BACK: Millis = 7 * DAY
 _STEP: Millis = 5 * MINUTE
+_LATELY: Millis = DAY
+_BACK: Millis = 7 * DAY
+_SELDOM = 72
+"""Steps of the last day with work in them, a quarter of it. Who worked more has no rhythm of many hours to be found
+further back, where all that it did would have to be read."""
 
 
 async def read_rhythms(queries: QueriesPort, now: Moment) -> dict[str, Rhythm]:
     """By agent, on the monotonic clock; an interval is known to five minutes."""
-    since = now.wall - _BACK
-    since -= since % _STEP
     agents = [agent.id for agent in queries.agents(CORE) if agent.kind not in EPHEMERAL][:AGENTS]
     found: dict[str, Rhythm] = {}
     for agent_id in agents:
-        rhythm = Rhythm()
-        for point in await queries.series(CORE, since, now.wall + 1, _STEP, "", agent_id):
-            measures = point.measures
-            if measures.tool_calls or measures.tokens or measures.messages:
-                rhythm.work(point.at, min(point.at + _STEP, now.wall))
+        steps = await _worked(queries, agent_id, now.wall - _LATELY, now.wall)
+        if len(steps) <= _SELDOM:
+            steps = await _worked(queries, agent_id, now.wall - _BACK, now.wall)
+        rhythm = found[agent_id] = Rhythm()
+        for at in steps:
+            rhythm.work(at, min(at + _STEP, now.wall))
         rhythm.shift(now.mono - now.wall)
-        found[agent_id] = rhythm
     return found
+
+
+async def _worked(queries: QueriesPort, agent_id: str, since: Millis, now: Millis) -> list[Millis]:
+    """The beginnings of the steps in which it did some work."""
+    points = await queries.series(CORE, since - since % _STEP, now + 1, _STEP, "", agent_id)
+    return [p.at for p in points if p.measures.tool_calls or p.measures.tokens or p.measures.messages]
