@@ -32,7 +32,8 @@ ALL = ROOT / "build" / "screenshots"
 USED = ROOT / "docs" / "images"
 IN_USE = {
     "fleet-1440-dark", "fleet-390-dark", "alert-390-light", "agent-1440-light", "run-1440-dark", "replay-1440-light",
-    "costs-1440-dark", "first-run-1440-light",
+    "costs-1440-dark", "first-run-1440-light", "alerts-1440-light", "runs-1440-light", "recordings-1440-dark",
+    "system-1440-light",
 }  # fmt: skip
 SIZES = {1440: 900, 390: 844}
 LARGEST = 150 * 1024
